@@ -1,0 +1,77 @@
+"""The one choice point of the loaders: files in, entries out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qa_service.domain import Document
+from qa_service.errors import FaqError
+from qa_service.loaders import csv, json, markdown
+from qa_service.loaders.base import SourceText, read_source
+
+LABELS_NAME = "questions.jsonl"
+
+_LOADERS: dict[str, Callable[[SourceText, str], Document]] = {
+    ".md": markdown.load,
+    ".markdown": markdown.load,
+    ".csv": csv.load,
+    ".tsv": csv.load,
+    ".json": json.load,
+    ".jsonl": json.load_lines,
+}
+
+
+def find(folder: Path) -> list[Path]:
+    """The FAQ files below a folder, in order of their names; a README, hidden files and the labels are none."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _LOADERS
+        and path.is_file()
+        and path.name != LABELS_NAME
+        and path.stem.lower() != "readme"
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def load_file(path: Path, name: str, language: str) -> Document:
+    """Load one file; `name` is what its entries' provenance calls it."""
+    loader = _LOADERS.get(path.suffix.lower())
+    if loader is None:
+        raise FaqError(f"can't read {path.suffix or 'a file without an ending'}; use {', '.join(_LOADERS)}", name)
+    return loader(read_source(path, name), language)
+
+
+def load(paths: Sequence[Path], language: str = "en") -> tuple[Document, ...]:
+    """Load files and the files of folders, and hold all their entries against each other.
+
+    Raises:
+        FaqError: a file can't be read, holds no entry, or repeats an id or a question; it names file and line.
+    """
+    documents = []
+    for path in paths:
+        if path.is_dir():
+            documents += [load_file(p, p.relative_to(path).as_posix(), language) for p in find(path)]
+        elif path.exists():
+            documents.append(load_file(path, path.name, language))
+        else:
+            raise FaqError("no such file or folder", path.name)
+    if not documents:
+        raise FaqError(f"no FAQ file in it (one of {', '.join(_LOADERS)})", ", ".join(p.name for p in paths))
+    _refuse_repeats(documents)
+    return tuple(documents)
+
+
+def _refuse_repeats(documents: Sequence[Document]) -> None:
+    places: dict[str, str] = {}
+    digests: dict[str, str] = {}
+    for document in documents:
+        if document.name in digests:
+            raise FaqError("two files of this name; give each its own", document.name)
+        digests[document.name] = document.sha256
+        for entry, line in zip(document.entries, document.lines, strict=True):
+            first = places.setdefault(entry.id, f"{document.name}, line {line}")
+            if first != f"{document.name}, line {line}":
+                message = f"the id {entry.id!r} is taken by {first}; give one of the two an id of its own"
+                raise FaqError(message, document.name, line)

@@ -1,0 +1,42 @@
+"""The protocol of a vector index: the one family of this project with two real implementations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, Self
+
+from qa_service.domain import Floats, Ints, Mask
+
+NO_ROW = -1
+
+
+class VectorIndex(Protocol):
+    """Finds the rows of a matrix of unit vectors that are nearest to a query, by inner product."""
+
+    @classmethod
+    def build(cls, vectors: Floats) -> Self:
+        """Index `vectors`, shape (rows, dimension), float32."""
+        ...
+
+    @classmethod
+    def load(cls, path: Path, vectors: Floats) -> Self:
+        """Read what `save` wrote; the caller has verified the file. `vectors` are the rows that it was built from."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the index to a file."""
+        ...
+
+    def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> tuple[Floats, Ints]:
+        """The k best rows for each query.
+
+        Args:
+            queries: shape (n, dimension), float32, unit length.
+            k: how many rows, at least 1.
+            allowed: shape (rows,); rows where it is False are not returned.
+
+        Returns:
+            Cosines in [-1, 1], shape (n, k), descending, and their rows, shape (n, k). Places beyond the last allowed
+            row hold `NO_ROW` and minus infinity.
+        """
+        ...
