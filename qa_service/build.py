@@ -89,7 +89,9 @@ def passage(entry: Entry) -> str:
     return f"{entry.question}\n{entry.answer}" if entry.answer else entry.question
 
 
-def build(request: BuildRequest, exporter: Exporter, progress: Progress = lambda _step, _done, _total: None) -> BuildReport:
+def build(
+    request: BuildRequest, exporter: Exporter, progress: Progress = lambda _step, _done, _total: None
+) -> BuildReport:
     """Build and publish an index version.
 
     Raises:

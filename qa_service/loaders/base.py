@@ -24,7 +24,18 @@ _URI = re.compile(r"https?://[^\s<>\"]+")
 _SEPARATOR = "|"
 
 _FIELDS = frozenset(
-    "id question answer alternates language tags source_uri effective_from effective_to reviewed_at".split()
+    [
+        "id",
+        "question",
+        "answer",
+        "alternates",
+        "language",
+        "tags",
+        "source_uri",
+        "effective_from",
+        "effective_to",
+        "reviewed_at",
+    ]
 )
 _ALIASES = {
     "alternate": "alternates",
@@ -88,7 +99,7 @@ def read_source(path: Path, name: str) -> SourceText:
 
 
 def field_name(raw: str) -> str | None:
-    """The field that a column, key or metadata line names, or None: `Effective-From`, `_question`, `lang`…"""
+    """The field that a column, key or metadata line names (`Effective-From`, `_question`, `lang`), or None."""
     name = re.sub(r"[\s\-]+", "_", raw.strip().lower()).strip("_")
     name = _ALIASES.get(name, name)
     return name if name in _FIELDS else None

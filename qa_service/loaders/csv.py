@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import pairwise
 
 from qa_service.domain import Document
 from qa_service.errors import FaqError
@@ -15,7 +16,7 @@ _MAX_CELL = 10_000_000
 
 def _lines(source: SourceText) -> Iterator[str]:
     starts = source.line_starts
-    for first, end in zip(starts, starts[1:], strict=False):
+    for first, end in pairwise(starts):
         yield source.text[first:end]
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json.decoder import scanstring
 
 from qa_service.domain import Document
 from qa_service.errors import FaqError
@@ -59,9 +58,10 @@ class _Reader:
     def key(self, offset: int) -> tuple[str, int]:
         self.expect(offset, '"')
         try:
-            return scanstring(self.text, offset + 1, True)
+            key, end = _DECODER.raw_decode(self.text, offset)
         except json.JSONDecodeError as exc:
             raise self.error(f"not JSON: {exc.msg}", exc.pos) from None
+        return str(key), end
 
     def object(self, offset: int) -> tuple[dict[str, _Value], int]:
         offset = self.expect(offset, "{")

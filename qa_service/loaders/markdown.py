@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from qa_service import text as strings
 from qa_service.domain import Document, Entry
@@ -23,7 +24,9 @@ _QUESTION_MARK = re.compile(
 _ANSWER_MARK = re.compile(
     r"\s*(?P<em>\*\*|__)?(?:A|R|Answer|Respuesta|Réponse)[ ]?\d{0,4}[.:)](?(em)(?P=em))[ \t]*", re.IGNORECASE
 )
-_ANSWER_LINE = re.compile(r"(?:\r\n|\r|\n)(?=[ ]{0,3}(?:\*\*|__)?(?:A|R|Answer|Respuesta|Réponse)[ ]?\d{0,4}[.:)])", re.I)
+_ANSWER_LINE = re.compile(
+    r"(?:\r\n|\r|\n)(?=[ ]{0,3}(?:\*\*|__)?(?:A|R|Answer|Respuesta|Réponse)[ ]?\d{0,4}[.:)])", re.IGNORECASE
+)
 _FRONT_MATTER_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?")
 _METADATA = re.compile(r"[ ]{0,3}<!--[ \t]*faq\b(?P<body>.*?)-->", re.DOTALL)
 _FIELD_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z_ \-]*):[ \t]*(.*?)[ \t]*")
@@ -61,7 +64,7 @@ class _Page:
 def _front_matter_lines(source: SourceText) -> int:
     """How many lines the YAML front matter takes, its fences included; 0 where there is none."""
     starts = source.line_starts
-    lines = [source.text[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    lines = [source.text[a:b] for a, b in pairwise(starts)]
     if not lines or lines[0].strip() != "---":
         return 0
     return next((i + 1 for i, line in enumerate(lines[1:], 1) if _FRONT_MATTER_END.fullmatch(line)), 0)
@@ -202,7 +205,8 @@ def load(source: SourceText, language: str) -> Document:
     notes: list[str] = []
     entries: list[Entry] = []
     for mark, stop in _regions(page, marks, ends):
-        start, fields = mark.answer_from, {}
+        start = mark.answer_from
+        fields: dict[str, object] = {}
         if found := _METADATA.match(source.text[start:stop].lstrip()):
             fields, more = _fields(found["body"])
             unknown += more

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-import faiss
+import faiss  # its stubs lag behind: they know no search parameters
 import numpy as np
 
 from qa_service.domain import Floats, Ints, Mask
@@ -13,6 +13,7 @@ from qa_service.vectors.base import NO_ROW
 
 # Questions are computed side by side on threads of our own; a second pool below them only contends for the processors.
 faiss.omp_set_num_threads(1)
+_parameters: Any = faiss.SearchParameters
 
 
 class FaissIndex:
@@ -41,7 +42,7 @@ class FaissIndex:
         parameters = None
         if allowed is not None:
             selected = np.flatnonzero(allowed)
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(selected))
+            parameters = _parameters(sel=faiss.IDSelectorBatch(selected))
         scores, rows = self._index.search(np.ascontiguousarray(queries), k, params=parameters)
         scores[rows == NO_ROW] = -np.inf
         return scores, rows

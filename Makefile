@@ -1,0 +1,48 @@
+# The two commands: `make serve` and `make test`. Both start from nothing but Python 3.11 or newer, make and a package index.
+#
+# PIP_ARGS goes to every `pip install`: choose another index with it, or the index that holds CPU builds of torch.
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SOURCES := qa_service scripts tests benchmarks
+
+export HF_HUB_OFFLINE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: serve build test check lint types clean faults
+
+serve: build  ## build the index from data/ and serve it
+	$(BIN)/qa serve --host $(HOST) --port $(PORT)
+
+build: $(INSTALLED)  ## build the index from data/
+	$(BIN)/python scripts/build_index.py data
+
+test: check  ## everything that a commit must pass
+
+check: lint types  ## lint, types, tests with coverage, architecture
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage report
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+faults: $(INSTALLED)  ## kill and fail a publish at every system call (needs strace)
+	$(BIN)/python benchmarks/reliability/run.py
+
+$(INSTALLED): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[build,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .ruff_cache

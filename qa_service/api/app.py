@@ -1,0 +1,105 @@
+"""The HTTP service: thin routes over one retriever, and one renderer of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from qa_service import __version__
+from qa_service.api import ask, entries, probes, problems
+from qa_service.api.engine import Engine
+from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.trace import Trace
+from qa_service.api.live import LiveIndex, Opener
+from qa_service.artifact.read import read
+from qa_service.config import Settings
+from qa_service.encoder import usable_processors
+from qa_service.errors import QaError
+from qa_service.observe import Metrics, logger
+from qa_service.retriever import Retriever
+
+
+def open_retriever(engine: str) -> Opener:
+    """How a folder becomes a retriever."""
+    return lambda folder: Retriever(read(folder, engine))
+
+
+def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
+    """Build the application. The index is loaded in the background, so that probes are answered from the start."""
+    metrics, log = Metrics(), logger(settings.log_level)
+    live = LiveIndex(settings.index_dir, opener or open_retriever(settings.vector_engine), metrics, log)
+    engine = Engine(
+        settings.threads or usable_processors(), settings.max_waiting_questions, settings.deadline_ms, metrics
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        hangup = asyncio.Event()
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # no signals outside the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+        watching = asyncio.create_task(_watch(live, hangup, settings.poll_seconds))
+        yield
+        watching.cancel()
+        engine.close()
+
+    app = FastAPI(
+        title="FAQ answers",
+        version=__version__,
+        description="The official answer to a question asked in one's own words, word for word, or none.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.live, app.state.engine, app.state.metrics = live, engine, metrics
+    app.add_middleware(
+        BodyLimit, limit=settings.max_body_bytes, limits={"/v1/ask/batch": settings.max_batch_body_bytes}
+    )
+    app.add_middleware(Trace, metrics=metrics, log=log)
+    _render_errors(app)
+    ask.add(app, live, engine, metrics)
+    entries.add(app, live)
+    probes.add(app, live, metrics)
+    return app
+
+
+async def _watch(live: LiveIndex, hangup: asyncio.Event, poll_seconds: float) -> None:
+    """Load the index, then look for a newer one at every poll and at every SIGHUP."""
+    while True:
+        hangup.clear()
+        await asyncio.to_thread(live.refresh)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hangup.wait(), poll_seconds)
+
+
+def _render_errors(app: FastAPI) -> None:
+    @app.exception_handler(QaError)
+    async def refused(_: Request, exc: QaError) -> Response:
+        return problems.respond(problems.problem(exc))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, exc: RequestValidationError) -> Response:
+        errors = problems.field_errors(exc.errors())
+        detail = "; ".join(f"{e.field}: {e.message}" for e in errors[:3])
+        return problems.respond(problems.describe(422, "request-invalid", detail, errors))
+
+    @app.exception_handler(HTTPException)
+    async def framework(_: Request, exc: HTTPException) -> Response:
+        return problems.for_status(exc.status_code, str(exc.detail), dict(exc.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, __: Exception) -> Response:
+        return problems.respond(problems.describe(500, "internal", "an error of this service; see its log"))
+
+
+def application(index_dir: Path | None = None) -> FastAPI:
+    """The application as its environment describes it; what an ASGI server is given by name."""
+    return create_app(Settings(index_dir=index_dir) if index_dir else Settings())

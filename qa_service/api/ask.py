@@ -1,0 +1,77 @@
+"""The routes that answer questions."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from qa_service import domain
+from qa_service.api import problems, replies
+from qa_service.api.engine import Engine
+from qa_service.api.live import LiveIndex
+from qa_service.api.schemas import (
+    AskRequest,
+    AskResponse,
+    BatchItemError,
+    BatchRequest,
+    BatchResponse,
+    Problem,
+    ask_response,
+)
+from qa_service.errors import QuestionError
+from qa_service.observe import Metrics
+from qa_service.retriever import checked_question
+
+
+def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None:
+    """Add the routes to the application."""
+
+    @app.post("/v1/ask", response_model=AskResponse, responses=replies.PROBLEMS, summary="Ask a question")
+    async def ask(asked: AskRequest) -> Response:
+        begun = time.perf_counter()
+        checked_question(asked.question)
+        result = (await engine.ask(live.retriever(), [_query(asked)]))[0]
+        metrics.questions.labels(result.outcome).inc()
+        return replies.json(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
+
+    @app.post("/v1/ask/batch", response_model=BatchResponse, responses=replies.PROBLEMS, summary="Ask many questions")
+    async def ask_batch(batch: BatchRequest) -> Response:
+        begun = time.perf_counter()
+        retriever = live.retriever()
+        items = [_batch_item(item, batch) for item in batch.questions]
+        results = iter(await engine.ask(retriever, [i for i in items if isinstance(i, domain.Query)]))
+        answered: list[AskResponse | BatchItemError] = []
+        for item in items:
+            if isinstance(item, Problem):
+                answered.append(BatchItemError(error=item))
+                continue
+            result = next(results)
+            metrics.questions.labels(result.outcome).inc()
+            answered.append(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
+        took_ms = round((time.perf_counter() - begun) * 1000, 3)
+        return replies.json(BatchResponse(results=answered, index_version=retriever.version, took_ms=took_ms))
+
+
+def _batch_item(item: object, batch: BatchRequest) -> domain.Query | Problem:
+    """The query of a batch's item, or what is wrong with it."""
+    shared = {"top": batch.top, "language": batch.language, "tags": batch.tags}
+    values = shared | {"question": item} if isinstance(item, str) else item
+    try:
+        asked = AskRequest.model_validate(values)
+        checked_question(asked.question)
+    except ValidationError as exc:
+        errors = problems.field_errors(exc.errors(include_url=False, include_input=False, include_context=False))
+        return problems.describe(
+            422, "request-invalid", "; ".join(f"{e.field}: {e.message}" for e in errors[:3]), errors
+        )
+    except QuestionError as exc:
+        return problems.problem(exc)
+    return _query(asked)
+
+
+def _query(asked: AskRequest) -> domain.Query:
+    return domain.Query(asked.question, asked.top, asked.language, tuple(asked.tags))

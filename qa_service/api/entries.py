@@ -1,0 +1,82 @@
+"""The routes that show the FAQ itself and what serves it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request
+from starlette.responses import Response
+
+from qa_service import __version__
+from qa_service.api.live import LiveIndex
+from qa_service.api.replies import conditional
+from qa_service.api.schemas import EntriesPage, EntryOut, Info, ModelOut, entry_out
+from qa_service.errors import CursorError
+
+
+def add(app: FastAPI, live: LiveIndex) -> None:
+    """Add the routes to the application."""
+
+    @app.get("/v1/entries", response_model=EntriesPage, summary="All official questions and answers")
+    async def entries(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        cursor: Annotated[str | None, Query(max_length=1000)] = None,
+    ) -> Response:
+        retriever = live.retriever()
+        held = retriever.effective_entries()
+        start = 0
+        if cursor is not None:
+            last = _from_cursor(cursor)
+            start = next((i + 1 for i, entry in enumerate(held) if entry.id == last), 0)
+            if not start:
+                raise CursorError("the cursor is not one of this index; begin again without it")
+        page = held[start : start + limit]
+        more = start + limit < len(held)
+        return conditional(
+            request,
+            EntriesPage(
+                entries=[entry_out(e) for e in page],
+                next_cursor=_to_cursor(page[-1].id) if more else None,
+                index_version=retriever.version,
+            ),
+        )
+
+    @app.get("/v1/entries/{entry_id}", response_model=EntryOut, summary="One official question and answer")
+    async def entry(request: Request, entry_id: str) -> Response:
+        return conditional(request, entry_out(live.retriever().entry(entry_id)))
+
+    @app.get("/v1/info", response_model=Info, summary="What serves")
+    async def info(request: Request) -> Response:
+        snapshot = live.retriever().snapshot
+        card = snapshot.manifest.model
+        return conditional(
+            request,
+            Info(
+                service_version=__version__,
+                index_version=snapshot.version,
+                model=ModelOut(
+                    name=card.name,
+                    precision=card.precision,
+                    dimension=card.dimension,
+                    weights_sha256=card.weights_sha256,
+                ),
+                entries=len(snapshot.entries),
+                languages=list(snapshot.manifest.languages),
+                documents=dict(snapshot.manifest.documents),
+                answer_threshold=round(snapshot.calibration.answer_threshold, 6),
+                figures=dict(snapshot.calibration.figures),
+            ),
+        )
+
+
+def _to_cursor(entry_id: str) -> str:
+    return base64.urlsafe_b64encode(entry_id.encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        raise CursorError("the cursor is not one of this index; begin again without it") from None

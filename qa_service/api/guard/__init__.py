@@ -1,0 +1,1 @@
+"""What stands before the routes: pure ASGI, one class a file."""

@@ -1,0 +1,69 @@
+"""A limit on request bodies, in bytes and in seconds, that holds before anything is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qa_service.api.problems import describe, problem, respond
+from qa_service.errors import TooLargeError
+
+
+class BodyLimit:
+    """Reads the whole body, or refuses it: 413 beyond the limit of its path, 408 when it does not arrive in time."""
+
+    def __init__(self, app: ASGIApp, limit: int, limits: Mapping[str, int], receive_seconds: float = 10.0) -> None:
+        self.app = app
+        self.limit = limit
+        self.limits = limits
+        self.receive_seconds = receive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self.app(scope, receive, send)
+            return
+        limit = self.limits.get(scope["path"], self.limit)
+        try:
+            async with asyncio.timeout(self.receive_seconds):
+                body = await _read(scope, receive, limit)
+        except TooLargeError as exc:
+            await respond(problem(exc), {"Connection": "close"})(scope, receive, send)
+            return
+        except TimeoutError:
+            slow = describe(408, "body-too-slow", f"the body did not arrive within {self.receive_seconds:g} s")
+            await respond(slow, {"Connection": "close"})(scope, receive, send)
+            return
+        if body is None:
+            return
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, replay, send)
+
+
+async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+    """The body, or None where the client has gone away."""
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLargeError(f"the body has {int(declared)} bytes; {limit} are allowed")
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLargeError(f"the body has more than {limit} bytes")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)

@@ -1,0 +1,57 @@
+"""What every response carries, and what is counted and logged of every request."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from qa_service.observe import Metrics
+
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_QUIET = ("/livez", "/readyz", "/metrics")
+
+
+class Trace:
+    """Gives a request its id, adds the security headers, and records route, status and time; never what was asked."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        request_id = uuid.uuid4().hex
+        status = 500
+
+        async def traced(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = list(message.get("headers", []))
+                headers += [*_SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, traced)
+        finally:
+            seconds = time.perf_counter() - begun
+            # An unknown path has no route; its text is the client's and is not made a label or a log line.
+            route = getattr(scope.get("route"), "path", "unknown")
+            self.metrics.requests.labels(route, str(status)).inc()
+            self.metrics.seconds.labels(route).observe(seconds)
+            level = self.log.debug if route in _QUIET else self.log.info
+            level("request", id=request_id, route=route, status=status, ms=round(seconds * 1000, 2))

@@ -1,0 +1,286 @@
+"""The shapes of requests and responses; the command line prints the same ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qa_service.domain import Entry, Match, Outcome, Result
+from qa_service.retriever import MAX_QUESTION_CHARS, MAX_TOP
+
+MAX_BATCH = 256
+_DECIMALS = 6
+
+_QUESTION = "If our profile extension is granted, are we still certified?"
+_ENTRY_ID = "if-a-profile-extension-is-requested-and-granted-does-16c86f"
+_OFFICIAL_QUESTION = (
+    "If a profile extension is requested and granted, does our certification remain intact during the extension period?"
+)
+_OFFICIAL_ANSWER = (
+    "Yes, contact your Supply Chain Security Specialist (SCSS) if an extension was received, your status remains "
+    "during the extension period."
+)
+
+Language = Annotated[
+    str | None,
+    Field(
+        description="Only entries in this language (BCP 47).", max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$"
+    ),
+]
+Top = Annotated[int, Field(ge=1, le=MAX_TOP, strict=True, description="How many entries come back at most.")]
+Tags = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)]
+
+
+class Strict(BaseModel):
+    """A request: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AskRequest(Strict):
+    """A question in one's own words."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"question": _QUESTION, "top": 3}]})
+
+    question: str = Field(description=f"The question, {MAX_QUESTION_CHARS} characters at most.")
+    top: Top = 3
+    language: Language = None
+    tags: Tags = Field(default=[], description="Only entries that carry every one of these tags.")
+
+
+class BatchRequest(Strict):
+    """Many questions: plain texts, or objects as `/v1/ask` takes them. The other fields hold for the plain texts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"questions": [_QUESTION, {"question": "ftz?", "top": 1}]}]}
+    )
+
+    questions: list[Any] = Field(min_length=1, max_length=MAX_BATCH)
+    top: Top = 3
+    language: Language = None
+    tags: Tags = []
+
+
+class SourceOut(BaseModel):
+    """Where the answer was published: it is the bytes from `start` up to `end` of the document with this SHA-256."""
+
+    document: str
+    uri: str | None
+    sha256: str
+    start: int
+    end: int
+
+
+class RelatedOut(BaseModel):
+    """A near entry that is not given as an answer."""
+
+    id: str
+    question: str
+    confidence: float = Field(ge=0, le=1)
+    similarity: float = Field(ge=-1, le=1)
+
+
+class AnswerOut(BaseModel):
+    """An official answer, word for word, with what speaks for it."""
+
+    id: str
+    question: str
+    answer: str
+    confidence: float = Field(ge=0, le=1, description="Probability that this entry answers the question.")
+    similarity: float = Field(ge=-1, le=1, description="Cosine between the question and `matched`.")
+    matched: str = Field(description="The wording of the entry's question that came closest.")
+    source: SourceOut
+    language: str
+    tags: list[str]
+    reviewed_at: date | None
+
+
+class AskResponse(BaseModel):
+    """What the FAQ says to a question. `answers` and then `related` are the nearest entries, best first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query_id": "6f0c2f5e9b7c4a51a1d1d6b2c8e0f7a3",
+                    "outcome": "answered",
+                    "answers": [
+                        {
+                            "id": _ENTRY_ID,
+                            "question": _OFFICIAL_QUESTION,
+                            "answer": _OFFICIAL_ANSWER,
+                            "confidence": 0.98,
+                            "similarity": 0.83,
+                            "matched": _OFFICIAL_QUESTION,
+                            "source": {
+                                "document": "ctpat_top_faqs.md",
+                                "uri": None,
+                                "sha256": "5f6bb933741ccaf927c75bb2262319b47707e96fffad644538708a95099f6f8d",
+                                "start": 1514,
+                                "end": 1650,
+                            },
+                            "language": "en",
+                            "tags": [],
+                            "reviewed_at": None,
+                        }
+                    ],
+                    "related": [],
+                    "index_version": "v-0123456789abcdef",
+                    "took_ms": 4.2,
+                }
+            ]
+        }
+    )
+
+    query_id: str
+    outcome: Outcome
+    answers: list[AnswerOut]
+    related: list[RelatedOut]
+    index_version: str
+    took_ms: float
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 shapes it. `code` is stable; nothing here repeats the question."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+class BatchItemError(BaseModel):
+    """An item of a batch that can't be asked, in the place of its result."""
+
+    error: Problem
+
+
+class BatchResponse(BaseModel):
+    """The results in the order of the questions."""
+
+    results: list[AskResponse | BatchItemError]
+    index_version: str
+    took_ms: float
+
+
+class EntryOut(BaseModel):
+    """An official question and its answer as published."""
+
+    id: str
+    question: str
+    answer: str
+    alternates: list[str]
+    source: SourceOut
+    language: str
+    tags: list[str]
+    effective_from: date | None
+    effective_to: date | None
+    reviewed_at: date | None
+
+
+class EntriesPage(BaseModel):
+    """Some entries, in the order of the FAQ, and the cursor of the next page, if there is one."""
+
+    entries: list[EntryOut]
+    next_cursor: str | None
+    index_version: str
+
+
+class ModelOut(BaseModel):
+    """The model that embedded the index."""
+
+    name: str
+    precision: str
+    dimension: int
+    weights_sha256: str
+
+
+class Info(BaseModel):
+    """What serves."""
+
+    service_version: str
+    index_version: str
+    model: ModelOut
+    entries: int
+    languages: list[str]
+    documents: dict[str, str]
+    answer_threshold: float
+    figures: dict[str, float]
+
+
+class Ready(BaseModel):
+    """Whether questions can be asked, and whether a newer index version was refused."""
+
+    status: str
+    index_version: str
+    refused: str | None
+
+
+def answer_out(match: Match) -> AnswerOut:
+    """An answer as it is sent."""
+    return AnswerOut(
+        id=match.entry.id,
+        question=match.entry.question,
+        answer=match.entry.answer,
+        confidence=round(match.confidence, _DECIMALS),
+        similarity=round(match.similarity, _DECIMALS),
+        matched=match.matched,
+        source=_source_out(match.entry),
+        language=match.entry.language,
+        tags=list(match.entry.tags),
+        reviewed_at=match.entry.reviewed_at,
+    )
+
+
+def related_out(match: Match) -> RelatedOut:
+    """A near entry as it is sent, without its answer."""
+    return RelatedOut(
+        id=match.entry.id,
+        question=match.entry.question,
+        confidence=round(match.confidence, _DECIMALS),
+        similarity=round(match.similarity, _DECIMALS),
+    )
+
+
+def _source_out(entry: Entry) -> SourceOut:
+    source = entry.source
+    return SourceOut(document=source.document, uri=source.uri, sha256=source.sha256, start=source.start, end=source.end)
+
+
+def ask_response(result: Result, query_id: str, took_ms: float) -> AskResponse:
+    """A result as it is sent."""
+    return AskResponse(
+        query_id=query_id,
+        outcome=result.outcome,
+        answers=[answer_out(m) for m in result.answers],
+        related=[related_out(m) for m in result.related],
+        index_version=result.index_version,
+        took_ms=round(took_ms, 3),
+    )
+
+
+def entry_out(entry: Entry) -> EntryOut:
+    """An entry as it is sent."""
+    return EntryOut(
+        id=entry.id,
+        question=entry.question,
+        answer=entry.answer,
+        alternates=list(entry.alternates),
+        source=_source_out(entry),
+        language=entry.language,
+        tags=list(entry.tags),
+        effective_from=entry.effective_from,
+        effective_to=entry.effective_to,
+        reviewed_at=entry.reviewed_at,
+    )
