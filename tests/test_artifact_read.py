@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa_service.artifact import manifest as names
+from qa_service.artifact import publish
+from qa_service.artifact.manifest import Canary, Manifest, record, version_name
+from qa_service.artifact.read import entry_from_json, entry_to_json, read
+from qa_service.domain import Entry, Source
+from qa_service.errors import ArtifactError
+from qa_service.retriever import Retriever
+from tests import fakes
+
+
+def version_folder(index: Path) -> Path:
+    return index / publish.current(index)
+
+
+def republish(folder: Path, manifest: Manifest) -> Path:
+    """Give a version a manifest of our own, and the name that goes with it."""
+    raw = manifest.to_bytes()
+    (folder / names.MANIFEST).write_bytes(raw)
+    return folder.rename(folder.parent / version_name(raw))
+
+
+def test_what_was_built_is_what_is_read(index: Path) -> None:
+    """Entries, their variants and their vectors come back as they were made."""
+    snapshot = read(version_folder(index))
+    assert [e["id"] for e in fakes.FAQ] == [e.id for e in snapshot.entries]
+    assert [e["answer"] for e in fakes.FAQ] == [e.answer for e in snapshot.entries]
+    texts = [f"{e['question']}\n{e['answer']}" for e in fakes.FAQ] + [str(e["question"]) for e in fakes.FAQ]
+    assert np.allclose(fakes.vectors(texts), snapshot.vectors, atol=1e-6)
+
+
+def test_an_entry_survives_the_file_of_entries() -> None:
+    """Every field of an entry is written and read back."""
+    entry = Entry(
+        id="x",
+        question="What?",
+        answer="A \u201cquoted\u201d\u2028answer\nwith lines",
+        source=Source("d.md", "https://example.gov/d", "0" * 64, 1, 9),
+        alternates=("which?",),
+        language="es-MX",
+        tags=("one", "two"),
+        effective_from=date(2026, 1, 1),
+        effective_to=date(2026, 12, 31),
+        reviewed_at=date(2026, 5, 1),
+    )
+    assert (entry, ("What?", "which?")) == entry_from_json(entry_to_json(entry, ("What?", "which?")))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_damaged_files_are_refused_by_name(index: Path, seed: int) -> None:
+    """Each of 20 x 22 random bit flips, cuts and zeroed tails is refused at load, and the refusal names the file."""
+    draw = random.Random(seed)  # noqa: S311 (not for secrets)
+    folder = version_folder(index)
+    for name in (*names.FILES, names.MANIFEST):
+        path = folder / name
+        whole = path.read_bytes()
+        if not whole:
+            continue
+        for kind in ("flip", draw.choice(["cut", "zero"])):
+            damaged = bytearray(whole)
+            place = draw.randrange(len(whole))
+            if kind == "flip":
+                damaged[place] ^= 1 << draw.randrange(8)
+            elif kind == "cut":
+                del damaged[place:]
+            else:
+                damaged[place:] = bytes(len(whole) - place)
+            if bytes(damaged) == whole:
+                continue
+            path.write_bytes(damaged)
+            with pytest.raises(ArtifactError) as refused:
+                read(folder)
+            assert f"{folder.name}/{name}" == refused.value.file
+        path.write_bytes(whole)
+    assert folder.name == read(folder).version
+
+
+@pytest.mark.parametrize("name", [*names.FILES, names.MANIFEST])
+def test_a_missing_file_is_refused_by_name(index: Path, name: str) -> None:
+    """A file that is gone is named."""
+    folder = version_folder(index)
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError) as refused:
+        read(folder)
+    assert f"{folder.name}/{name}" == refused.value.file
+
+
+def test_another_format_asks_for_a_build(index: Path) -> None:
+    """A version of a later release is refused with what to do."""
+    folder = version_folder(index)
+    manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
+    later = republish(folder, dataclasses.replace(manifest, format=99))
+    with pytest.raises(ArtifactError, match="format 99, this release reads 1; build the index again"):
+        read(later)
+
+
+def test_a_manifest_without_a_file_is_refused(index: Path) -> None:
+    """A manifest that does not vouch for a file that serving needs is not enough."""
+    folder = version_folder(index)
+    manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
+    files = {name: held for name, held in manifest.files.items() if name != names.FAISS}
+    with pytest.raises(ArtifactError, match=f"does not list {names.FAISS}"):
+        read(republish(folder, dataclasses.replace(manifest, files=files)))
+
+
+def test_a_manifest_of_another_shape_is_refused(index: Path) -> None:
+    """JSON that is not a manifest is told apart from a damaged file."""
+    folder = version_folder(index)
+    raw = json.dumps({"format": 1}).encode()
+    (folder / names.MANIFEST).write_bytes(raw)
+    with pytest.raises(ArtifactError, match="another release"):
+        read(folder.rename(folder.parent / version_name(raw)))
+
+
+def test_a_file_that_verifies_but_does_not_parse_is_named(index: Path) -> None:
+    """A file that was published broken is refused by its name, without its content."""
+    folder = version_folder(index)
+    (folder / names.CALIBRATION).write_text('{"weights": "none"}')
+    manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
+    files = {**manifest.files, names.CALIBRATION: record(folder / names.CALIBRATION)}
+    renamed = republish(folder, dataclasses.replace(manifest, files=files))
+    with pytest.raises(ArtifactError) as refused:
+        read(renamed)
+    assert f"{renamed.name}/{names.CALIBRATION}" == refused.value.file
+
+
+def test_an_encoder_that_sings_another_song_is_refused(index: Path) -> None:
+    """The canary vectors tell a wrong model from the right one, though every checksum holds."""
+    folder = version_folder(index)
+    manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
+    vector = fakes.vectors(["alpha"])[0]
+    canaries = (Canary("beta", tuple(map(float, vector))),)
+    renamed = republish(folder, dataclasses.replace(manifest, canaries=canaries))
+    with pytest.raises(ArtifactError, match=r"another vector than at the build \(cosine 0\.0000") as refused:
+        read(renamed)
+    assert f"{renamed.name}/{names.ENCODER}" == refused.value.file
+
+
+def test_vectors_of_another_count_are_refused(index: Path) -> None:
+    """Rows and entries must fit together."""
+    folder = version_folder(index)
+    manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
+    renamed = republish(folder, dataclasses.replace(manifest, rows=7))
+    with pytest.raises(ArtifactError, match="holds 6 rows"):
+        read(renamed)
+
+
+def test_the_numpy_engine_serves_the_same(index: Path) -> None:
+    """Both engines give the same results, scores included."""
+    folder = version_folder(index)
+    from qa_service.domain import Query  # noqa: PLC0415 (the one use)
+
+    queries = [Query("what is beta", 3), Query("red one", 3), Query("nothing known", 3)]
+    assert Retriever(read(folder, "faiss")).ask(queries) == Retriever(read(folder, "numpy")).ask(queries)
