@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from qa_service.build import BuildReport, BuildRequest, build
+from qa_service.export import load
 from tests import fakes
 
 ROOT = Path(__file__).parent.parent
@@ -22,3 +24,17 @@ def index(tmp_path: Path) -> Path:
     """An index folder with one version of the fake FAQ."""
     fakes.build_index(tmp_path)
     return tmp_path / "index"
+
+
+@pytest.fixture(scope="session")
+def seed_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildReport]:
+    """The index of the official FAQ, built once with the real model, and the report of its build."""
+    folder = tmp_path_factory.mktemp("seed") / "index"
+    request = BuildRequest([ROOT / "data"], folder, ROOT / "data" / "questions.jsonl")
+    return folder, build(request, load)
+
+
+@pytest.fixture(scope="session")
+def seed_index(seed_build: tuple[Path, BuildReport]) -> Path:
+    """The folder of the official FAQ's index."""
+    return seed_build[0]

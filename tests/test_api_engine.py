@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from qa_service.api.engine import Engine
+from qa_service.artifact.publish import current
+from qa_service.artifact.read import Snapshot, read
+from qa_service.domain import Query, Result
+from qa_service.errors import DeadlineError, OverloadedError, QuestionError
+from qa_service.observe import Metrics
+from qa_service.retriever import Retriever
+
+_PATIENCE_SECONDS = 60.0
+_NAMES = ("alpha", "beta", "gamma")
+
+
+class _Gated(Retriever):
+    """A retriever that says when it begins, and begins only when it may."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__(snapshot)
+        self.begun = threading.Semaphore(0)
+        self.gate = threading.Event()
+        self.sizes: list[int] = []
+
+    def ask(self, queries: Sequence[Query]) -> list[Result]:
+        self.sizes.append(len(queries))
+        self.begun.release()
+        if not self.gate.wait(_PATIENCE_SECONDS):
+            raise AssertionError("nobody opened the gate")
+        return super().ask(queries)
+
+
+@pytest.fixture
+def gated(index: Path) -> _Gated:
+    """A retriever behind a closed gate."""
+    return _Gated(read(index / current(index)))
+
+
+def _queries(count: int) -> list[Query]:
+    return [Query(f"What is {_NAMES[i * i % 3]}?", top=1) for i in range(count)]
+
+
+def _nearest(results: Sequence[Result]) -> list[str]:
+    return [(*r.answers, *r.related)[0].entry.id for r in results]
+
+
+def _waiting(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("qa_waiting_questions")
+
+
+async def _begun(retriever: _Gated) -> None:
+    """Return once a thread is at the gate."""
+    assert await asyncio.to_thread(retriever.begun.acquire, timeout=_PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 23])
+def test_order_of_a_batch(gated: _Gated, threads: int, count: int) -> None:
+    """The results stand in the order of the queries, however many threads compute them."""
+    gated.gate.set()
+    engine = Engine(threads, 512, 60_000, Metrics())
+    results = asyncio.run(engine.ask(gated, _queries(count)))
+    engine.close()
+    assert _nearest(results) == [_NAMES[i * i % 3] for i in range(count)]
+    assert {r.index_version for r in results} == ({gated.version} if count else set())
+    assert sum(gated.sizes) == count
+
+
+def test_results_are_the_retrievers_own(gated: _Gated) -> None:
+    """What the engine gives is what the retriever gives."""
+    gated.gate.set()
+    engine = Engine(2, 512, 60_000, Metrics())
+    results = asyncio.run(engine.ask(gated, _queries(9)))
+    engine.close()
+    assert results == Retriever(gated.snapshot).ask(_queries(9))
+
+
+def test_the_line_counts_questions(gated: _Gated) -> None:
+    """The line is full by questions, not by requests, and refuses at once what does not fit whole."""
+    metrics = Metrics()
+    engine = Engine(1, 5, 60_000, metrics)
+
+    async def scenario() -> tuple[list[Result], list[Result]]:
+        first = asyncio.create_task(engine.ask(gated, _queries(3)))
+        await _begun(gated)
+        assert _waiting(metrics) == 3.0
+        with pytest.raises(OverloadedError, match=r"^3 questions are waiting already$"):
+            await engine.ask(gated, _queries(3))
+        assert _waiting(metrics) == 3.0
+        second = asyncio.create_task(engine.ask(gated, _queries(2)))
+        await asyncio.sleep(0)
+        assert _waiting(metrics) == 5.0
+        with pytest.raises(OverloadedError, match=r"^5 questions are waiting already$"):
+            await engine.ask(gated, _queries(1))
+        gated.gate.set()
+        return await first, await second
+
+    first, second = asyncio.run(scenario())
+    engine.close()
+    assert (_nearest(first), _nearest(second)) == (["alpha", "beta", "beta"], ["alpha", "beta"])
+    assert _waiting(metrics) == 0.0
+
+
+def test_a_batch_larger_than_the_line(gated: _Gated) -> None:
+    """More queries than may ever wait are refused by an idle engine as well, and nothing is computed."""
+    engine = Engine(1, 4, 60_000, Metrics())
+    with pytest.raises(OverloadedError, match=r"^0 questions are waiting already$"):
+        asyncio.run(engine.ask(gated, _queries(5)))
+    engine.close()
+    assert gated.sizes == []
+
+
+def test_a_batch_leaves_room_for_single_questions(gated: _Gated) -> None:
+    """A single question that comes behind a batch is computed before the batch has ended."""
+    engine = Engine(1, 512, 60_000, Metrics())
+
+    async def scenario() -> list[int]:
+        batch = asyncio.create_task(engine.ask(gated, _queries(12)))
+        await _begun(gated)
+        single = asyncio.create_task(engine.ask(gated, _queries(1)))
+        await asyncio.sleep(0)
+        gated.gate.set()
+        await asyncio.gather(batch, single)
+        return gated.sizes
+
+    sizes = asyncio.run(scenario())
+    engine.close()
+    assert sizes == [4, 1, 4, 4]
+
+
+def test_deadline(gated: _Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited past its deadline is dropped before it is computed; what began in time is answered."""
+    now = [100.0]
+    monkeypatch.setattr("qa_service.api.engine.time", SimpleNamespace(monotonic=lambda: now[0]))
+    metrics = Metrics()
+    engine = Engine(1, 512, 5_000, metrics)
+
+    async def scenario() -> list[Result]:
+        first = asyncio.create_task(engine.ask(gated, _queries(1)))
+        await _begun(gated)
+        late = asyncio.create_task(engine.ask(gated, _queries(2)))
+        await asyncio.sleep(0)
+        now[0] += 5.001
+        gated.gate.set()
+        with pytest.raises(DeadlineError, match=r"^the question waited too long$"):
+            await late
+        return await first
+
+    assert _nearest(asyncio.run(scenario())) == ["alpha"]
+    engine.close()
+    assert gated.sizes == [1]
+    assert _waiting(metrics) == 0.0
+
+
+def test_at_the_deadline(gated: _Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited exactly as long as it may is answered."""
+    now = [100.0]
+    monkeypatch.setattr("qa_service.api.engine.time", SimpleNamespace(monotonic=lambda: now[0]))
+    engine = Engine(1, 512, 5_000, Metrics())
+
+    async def scenario() -> list[Result]:
+        first = asyncio.create_task(engine.ask(gated, _queries(1)))
+        await _begun(gated)
+        second = asyncio.create_task(engine.ask(gated, _queries(2)))
+        await asyncio.sleep(0)
+        now[0] += 5.0
+        gated.gate.set()
+        await first
+        return await second
+
+    assert _nearest(asyncio.run(scenario())) == ["alpha", "beta"]
+    engine.close()
+
+
+def test_nothing_waits_after_errors(gated: _Gated) -> None:
+    """An error, or a client that went away, leaves nothing waiting, and the next question is answered."""
+    metrics = Metrics()
+    engine = Engine(1, 4, 60_000, metrics)
+
+    async def scenario() -> list[Result]:
+        gated.gate.set()
+        with pytest.raises(QuestionError):
+            await engine.ask(gated, [*_queries(2), Query("")])
+        assert _waiting(metrics) == 0.0
+        await _begun(gated)
+        gated.gate.clear()
+        gone = asyncio.create_task(engine.ask(gated, _queries(4)))
+        await _begun(gated)
+        assert _waiting(metrics) == 4.0
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert _waiting(metrics) == 0.0
+        gated.gate.set()
+        return await engine.ask(gated, _queries(4))
+
+    assert _nearest(asyncio.run(scenario())) == ["alpha", "beta", "beta", "alpha"]
+    engine.close()
+    assert _waiting(metrics) == 0.0

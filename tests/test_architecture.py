@@ -1,0 +1,146 @@
+"""The one direction of imports, and one room for each heavy package."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "qa_service"
+# A module may import from floors below its own, and, inside one package, from a floor below its own there.
+FLOORS = {
+    "qa_service": 0,
+    "domain": 0,
+    "errors": 0,
+    "text": 0,
+    "observe": 0,
+    "config": 1,
+    "vectors.base": 1,
+    "loaders.base": 1,
+    "loaders.blocks": 1,
+    "labels": 1,
+    "loaders.csv": 2,
+    "loaders.json": 2,
+    "loaders.markdown": 2,
+    "vectors.faiss": 2,
+    "vectors.numpy": 2,
+    "loaders": 3,
+    "vectors": 3,
+    "encoder": 3,
+    "lexical": 3,
+    "confidence": 3,
+    "artifact": 4,
+    "artifact.manifest": 4.1,
+    "artifact.publish": 4.2,
+    "artifact.read": 4.2,
+    "retriever": 5,
+    "evaluate": 6,
+    "export": 6,
+    "build": 7,
+    "doctor": 7,
+    "api": 7,
+    "api.schemas": 7,
+    "api.engine": 7,
+    "api.live": 7,
+    "api.guard": 7,
+    "api.problems": 7.1,
+    "api.replies": 7.1,
+    "api.guard.body": 7.2,
+    "api.guard.trace": 7.2,
+    "api.ask": 7.3,
+    "api.entries": 7.3,
+    "api.probes": 7.3,
+    "api.app": 8,
+    "cli": 9,
+}
+ROOMS = {
+    "torch": {"export"},
+    "sentence_transformers": {"export"},
+    "onnx": {"export"},
+    "onnxruntime": {"encoder", "export"},
+    "tokenizers": {"encoder"},
+    "faiss": {"vectors.faiss"},
+    "markdown_it": {"loaders.blocks"},
+    "fastapi": {"api.app", "api.ask", "api.entries", "api.probes", "api.replies"},
+    "uvicorn": {"cli"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "prometheus_client": {"observe"},
+    "pydantic_settings": {"config"},
+}
+PYDANTIC = re.compile(r"config|cli|api\..*")
+
+
+def modules(root: Path) -> dict[str, Path]:
+    found = {}
+    for path in (root / PACKAGE).rglob("*.py"):
+        parts = path.relative_to(root / PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name or PACKAGE] = path
+    return found
+
+
+def imports(path: Path, known: set[str]) -> Iterator[str]:
+    """The modules that a file imports, inside functions too; `TYPE_CHECKING` blocks count as well."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner.removeprefix(f"{PACKAGE}.") in known else node.module
+
+
+def test_every_module_has_a_floor(root: Path) -> None:
+    """A new module must be given its place here and in ARCHITECTURE.md."""
+    assert set(FLOORS) == set(modules(root))
+
+
+def test_imports_go_down(root: Path) -> None:
+    """No module imports from its own floor or from one above."""
+    held = modules(root)
+    upward = [
+        (name, target)
+        for name, path in held.items()
+        for target in imports(path, set(held))
+        if target.split(".")[0] == PACKAGE
+        and (place := target.removeprefix(f"{PACKAGE}.")) != name
+        and FLOORS[place] >= FLOORS[name]
+    ]
+    assert [] == upward
+
+
+@pytest.mark.parametrize("heavy", ROOMS)
+def test_a_heavy_package_has_its_rooms(root: Path, heavy: str) -> None:
+    """Each heavy package is imported where it belongs, and nowhere else."""
+    held = modules(root)
+    users = {name for name, path in held.items() if heavy in {t.split(".")[0] for t in imports(path, set(held))}}
+    assert ROOMS[heavy] == users
+
+
+def test_pydantic_stays_at_the_edge(root: Path) -> None:
+    """The nouns are dataclasses; pydantic is for settings, requests and responses."""
+    held = modules(root)
+    users = {n for n, path in held.items() if "pydantic" in {t.split(".")[0] for t in imports(path, set(held))}}
+    assert [] == [name for name in users if not PYDANTIC.fullmatch(name)]
+
+
+def test_no_pickle_and_no_code_from_data(root: Path) -> None:
+    """Nothing unpickles, evaluates or executes; arrays are read with allow_pickle=False and models without remote code."""
+    banned = {"pickle", "marshal", "shelve", "dill", "joblib"}
+    for name, path in modules(root).items():
+        tree = ast.parse(path.read_text("utf-8"))
+        assert not banned & {t.split(".")[0] for t in imports(path, set())}, name
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in ("eval", "exec")], name
+        for call in calls:
+            if (
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr == "load"
+                and ast.unparse(call.func.value) == "np"
+            ):
+                flags = {k.arg: ast.unparse(k.value) for k in call.keywords}
+                assert flags.get("allow_pickle") == "False", name

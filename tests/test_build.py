@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa_service.artifact import publish
+from qa_service.artifact.read import read
+from qa_service.build import BuildRequest, build, passage, variants_of
+from qa_service.domain import Entry, Source
+from qa_service.errors import FaqError
+from qa_service.export import Export
+from tests import fakes
+
+
+def built(folder: Path, export: Export, labels: list[dict[str, object]] | None = None) -> tuple[str, str]:
+    path = None
+    if labels is not None:
+        path = folder / "labels.jsonl"
+        path.write_text("".join(json.dumps(x) + "\n" for x in labels))
+    report = build(BuildRequest([fakes.write_faq(folder)], folder / "index", path), lambda _model: export)
+    return report.fidelity.precision, report.fidelity.reason
+
+
+def test_a_faithful_int8_encoder_is_used(tmp_path: Path) -> None:
+    """Where int8 gives the reference's vectors it is kept, and the report says so."""
+    precision, reason = built(tmp_path, fakes.exporter())
+    assert precision == "int8"
+    assert "int8 is faithful: cosine at least 1.0000" in reason
+
+
+def test_an_unfaithful_int8_encoder_gives_way_to_fp32(tmp_path: Path) -> None:
+    """Where a text's cosine falls below 0.98 the index is embedded in fp32, and the report says why."""
+    precision, reason = built(tmp_path, fakes.exporter(int8_distortion=0.5))
+    assert precision == "fp32"
+    assert reason.startswith("int8 falls to a cosine of 0.")
+    snapshot = read(tmp_path / "index" / publish.current(tmp_path / "index"))
+    assert snapshot.manifest.model.precision == "fp32"
+    assert np.allclose(
+        fakes.vectors(["What is alpha?"]), snapshot.encoder.encode_queries(["What is alpha?"]), atol=1e-6
+    )
+
+
+def test_an_int8_encoder_that_moves_a_labelled_question_gives_way(tmp_path: Path) -> None:
+    """Cosines may hold and a labelled question still find another entry; then fp32 serves."""
+    exact = fakes.exporter()
+
+    def shifted(texts: object) -> fakes.Floats:
+        """A reference that takes one labelled question for another entry than the encoder does."""
+        return fakes.vectors(["beta" if text == "alpha alpha" else str(text) for text in texts])  # type: ignore[attr-defined]
+
+    export = Export(exact.card, shifted, exact.reference_documents, exact.write)
+    precision, reason = built(tmp_path, export, [{"text": "alpha alpha", "entry_id": "alpha"}])
+    assert (precision, reason) == ("fp32", "int8 finds another entry for 1 of 1 labelled questions")
+
+
+def test_an_error_in_a_source_writes_nothing(tmp_path: Path) -> None:
+    """A FAQ that can't be used leaves no index folder behind, and an index that was there as it was."""
+    source = tmp_path / "faq.jsonl"
+    source.write_text('{"question": "What?", "answer": " "}\n')
+    with pytest.raises(FaqError, match="line 1: the answer is empty"):
+        build(BuildRequest([source], tmp_path / "index"), lambda _model: fakes.exporter())
+    assert not (tmp_path / "index").exists()
+
+
+def test_labels_of_unknown_entries_are_refused(tmp_path: Path) -> None:
+    """A label that names no entry is an error with its line, before anything is embedded."""
+    with pytest.raises(FaqError, match="line 1: there is no entry 'omega'"):
+        built(tmp_path, fakes.exporter(), [{"text": "omega", "entry_id": "omega"}])
+    assert not (tmp_path / "index").exists()
+
+
+def test_progress_reaches_the_end_of_every_step(tmp_path: Path) -> None:
+    """Each step is reported from its beginning to its total."""
+    steps: dict[str, tuple[int, int]] = {}
+    request = BuildRequest([fakes.write_faq(tmp_path)], tmp_path / "index")
+    build(request, lambda _model: fakes.exporter(), lambda step, done, total: steps.update({step: (done, total)}))
+    assert {
+        "loading the model": (1, 1),
+        "embedding answers (int8)": (3, 3),
+        "embedding questions (int8)": (3, 3),
+    } == steps
+
+
+def test_an_entry_is_matched_by_its_question_its_alternates_and_its_parts() -> None:
+    """Variants repeat nothing and keep their order; the passage is question and answer."""
+    entry = Entry(
+        "x",
+        "Will red be told? If so, how long before?",
+        "Yes.",
+        Source("d", None, "0", 0, 4),
+        ("Is red told?", "Will red be told?"),
+    )
+    expected = (entry.question, "Is red told?", "Will red be told?", "If so, how long before?")
+    assert expected == variants_of(entry)
+    assert passage(entry) == f"{entry.question}\nYes."
