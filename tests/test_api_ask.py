@@ -204,7 +204,12 @@ def test_all_signals_count_as_published(index: Path) -> None:
 
 def test_matched_is_the_closest_wording(tmp_path: Path) -> None:
     """`matched` and `similarity` belong to the wording of the entry's question that came closest."""
-    entry = {"id": "one", "question": "What is alpha?", "answer": "Red.", "alternates": ["who to keep", "blue beta"]}
+    entry: dict[str, object] = {
+        "id": "one",
+        "question": "What is alpha?",
+        "answer": "Red.",
+        "alternates": ["who to keep", "blue beta"],
+    }
     fakes.build_index(tmp_path, [entry])
     with serving(tmp_path / "index", calibrated()) as client:
         found = ask(client, "beta blue green")
@@ -310,7 +315,12 @@ def test_effective_window(tmp_path: Path) -> None:
 
 def test_nothing_in_effect(tmp_path: Path) -> None:
     """Where no entry is in effect the service is ready and abstains with nothing related."""
-    entry = {"id": "old", "question": "What is alpha?", "answer": "Red.", "effective_to": "2020-01-01"}
+    entry: dict[str, object] = {
+        "id": "old",
+        "question": "What is alpha?",
+        "answer": "Red.",
+        "effective_to": "2020-01-01",
+    }
     fakes.build_index(tmp_path, [entry])
     with serving(tmp_path / "index") as client:
         found = ask(client, "What is alpha?")

@@ -13,9 +13,11 @@ from qa_service.artifact.publish import current
 from qa_service.confidence import Calibration
 from tests import fakes
 from tests.test_api_ask import calibrated
-from tests.test_api_probes import serving
+from tests.test_api_probes import FAQ, serving
 
-_MANY = [{"id": f"e{i:03}", "question": f"What is {fakes.WORDS[i % 40]} {i}?", "answer": str(i)} for i in range(103)]
+_MANY: list[dict[str, object]] = [
+    {"id": f"e{i:03}", "question": f"What is {fakes.WORDS[i % 40]} {i}?", "answer": str(i)} for i in range(103)
+]
 
 
 def _walk(client: TestClient, limit: int | None) -> tuple[list[str], list[int]]:
@@ -40,7 +42,7 @@ def test_pages_walk_every_entry_once(tmp_path: Path, limit: int | None, sizes: l
     """The pages give every entry once, in the order of the FAQ, and the last page has no cursor."""
     fakes.build_index(tmp_path, _MANY)
     with serving(tmp_path / "index", log_level="error") as client:
-        assert _walk(client, limit) == ([entry["id"] for entry in _MANY], sizes)
+        assert _walk(client, limit) == ([str(entry["id"]) for entry in _MANY], sizes)
 
 
 def test_a_page_that_ends_with_the_faq_has_no_cursor(index: Path) -> None:
@@ -52,7 +54,7 @@ def test_a_page_that_ends_with_the_faq_has_no_cursor(index: Path) -> None:
 
 def test_an_entry_as_published(tmp_path: Path) -> None:
     """An entry shows all that was published of it, alone as in the list."""
-    entry = {
+    entry: dict[str, object] = {
         "id": "one",
         "question": "What is alpha?",
         "answer": "Red.",
@@ -138,7 +140,7 @@ def test_etags_differ_with_the_bytes(index: Path) -> None:
 
 def test_etag_changes_with_the_window(tmp_path: Path) -> None:
     """The list's tag changes on the day that an entry comes into effect."""
-    entries = [*fakes.FAQ, {"id": "new", "question": "What is mu?", "answer": "1", "effective_from": "2024-06-02"}]
+    entries = [*FAQ, {"id": "new", "question": "What is mu?", "answer": "1", "effective_from": "2024-06-02"}]
     fakes.build_index(tmp_path, entries)
     day = [date(2024, 6, 1)]
     with serving(tmp_path / "index", calibrated(clock=lambda: day[0])) as client:

@@ -19,7 +19,7 @@ from qa_service.retriever import Retriever
 from qa_service.vectors.faiss import FaissIndex
 from qa_service.vectors.numpy import NumpyIndex
 from tests import fakes
-from tests.test_api_probes import MORE, flip_a_bit
+from tests.test_api_probes import FAQ, MORE, flip_a_bit
 
 
 def _live(root: Path, opener: Opener | None = None) -> tuple[LiveIndex, Metrics]:
@@ -173,7 +173,7 @@ def test_cold_start_falls_back(tmp_path: Path) -> None:
 
 def test_cold_start_passes_over_every_damaged_version(tmp_path: Path) -> None:
     """The fall-back passes over damaged versions; where none verifies the service is not ready, and recovers later."""
-    versions = [fakes.build_index(tmp_path, entries).version for entries in (fakes.FAQ, MORE, MORE[:2])]
+    versions = [fakes.build_index(tmp_path, entries).version for entries in (FAQ, MORE, MORE[:2])]
     for version in versions:
         flip_a_bit(tmp_path / "index" / version / ENTRIES)
     live, _ = _live(tmp_path / "index")
@@ -230,7 +230,9 @@ def test_ready_without_a_stale_refusal(tmp_path: Path) -> None:
             seen.append((live.retriever().version, live.refused))
         raise structlog.DropEvent
 
-    log = cast("FilteringBoundLogger", structlog.wrap_logger(None, processors=[look], wrapper_class=structlog.BoundLogger))
+    log = cast(
+        "FilteringBoundLogger", structlog.wrap_logger(None, processors=[look], wrapper_class=structlog.BoundLogger)
+    )
     live = LiveIndex(tmp_path / "index", open_retriever("faiss"), Metrics(), log)
     live.refresh()
     assert live.refused is not None

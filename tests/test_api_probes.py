@@ -22,7 +22,8 @@ from qa_service.errors import NotReadyError
 from tests import fakes
 
 _PATIENCE_SECONDS = 60.0
-MORE = (*fakes.FAQ, {"id": "delta", "question": "What is delta?", "answer": "Four."})
+FAQ: tuple[dict[str, Any], ...] = fakes.FAQ
+MORE: tuple[dict[str, Any], ...] = (*FAQ, {"id": "delta", "question": "What is delta?", "answer": "Four."})
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -37,7 +38,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 @contextlib.contextmanager
 def running(index_dir: Path, opener: Opener | None = None, **changes: Any) -> Iterator[TestClient]:
     """A client of a service whose lifespan runs, ready or not."""
-    settings = Settings(**({"index_dir": index_dir, "poll_seconds": 0.05} | changes))
+    values: dict[str, Any] = {"index_dir": index_dir, "poll_seconds": 0.05} | changes
+    settings = Settings(**values)
     with TestClient(create_app(settings, opener), raise_server_exceptions=False) as client:
         yield client
 

@@ -130,8 +130,8 @@ def test_an_id_taken_by_another_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_id_taken_in_the_same_file_is_refused(tmp_path: Path) -> None:
-    """The same question twice in one file makes the same id, which is refused."""
-    path = _write(tmp_path / "a.md", MARKDOWN + "\n" + MARKDOWN)
+    """An id given to one entry can't be what another's question makes."""
+    path = _write(tmp_path / "a.md", MARKDOWN + "\n## What is blue? {#what-is-red}\n\nA cold colour.\n")
     with pytest.raises(FaqError) as caught:
         loaders.load([path])
     message = "a.md, line 5: the id 'what-is-red' is taken by a.md, line 1; give one of the two an id of its own"

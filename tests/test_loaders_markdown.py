@@ -174,6 +174,12 @@ def test_a_comment_below_a_question_carries_its_fields(page: str, newline: str) 
     assert document.notes == ("fields not used: author",)
 
 
+def test_each_comment_belongs_to_the_question_above_it() -> None:
+    """Two questions with a comment each have their own fields and answers."""
+    page = "".join(f"## {q}\n<!-- faq id: {i} -->\n\n{a}\n\n" for i, (q, a) in (("r", RED), ("b", BLUE)))
+    assert [("r", *RED), ("b", *BLUE)] == [(e.id, e.question, e.answer) for e in _load(page).entries]
+
+
 def test_other_comments_stay_in_the_answer() -> None:
     """A comment that is not the FAQ's own is quoted where it stands."""
     assert [(RED[0], "<!-- checked -->\nWarm.")] == _pairs(f"**{RED[0]}**\n\n<!-- checked -->\nWarm.\n")
@@ -288,6 +294,7 @@ def test_an_ornament_is_left_out_below_an_answer_that_begins_inside_a_paragraph(
         "Red\nGreen.",
         "- Red\n- Green",
         "Red 1\nGreen 2",
+        "Red1\nGreen2",
         "```\nRed\nGreen\n```",
         "> Red\n> Green",
     ],
@@ -376,6 +383,12 @@ def test_the_more_frequent_of_headings_and_bold_lines_wins() -> None:
     bold = f"## Ready?\n\n**{RED[0]}**\n\n{RED[1]}\n\n**{BLUE[0]}**\n\n{BLUE[1]}\n"
     assert _pairs(bold) == [RED, BLUE]
     assert [(RED[0], "**Really?** Yes.")] == _pairs(f"## {RED[0]}\n\n**Really?** Yes.\n")
+
+
+@pytest.mark.parametrize("question", ["## {q}", "**{q}**"])
+def test_an_answer_that_begins_like_a_mark_is_whole_where_there_are_no_marks(question: str) -> None:
+    """In a file without `Q:` marks, an answer keeps the letter that it begins with."""
+    assert [(RED[0], "A. Warm, or\n\nB. cold.")] == _pairs(f"{question.format(q=RED[0])}\n\nA. Warm, or\n\nB. cold.\n")
 
 
 def test_bold_lines_that_do_not_ask_are_the_answer() -> None:
