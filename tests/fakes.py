@@ -24,8 +24,8 @@ from qa_service.domain import Floats, ModelCard
 from qa_service.export import Export
 
 WORDS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu what is must a company do to keep its status while "
-    "request pending who when where red green blue one two three four five six seven eight nine ten"
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu what is must a company do to keep "
+    "its status while request pending who when where red green blue one two three four five six seven eight nine ten"
 ).split()
 _UNKNOWN = "[UNK]"
 
@@ -46,7 +46,7 @@ def vectors(texts: Sequence[str]) -> Floats:
             if word in WORDS:
                 row[WORDS.index(word)] += 1.0
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
 def write_graph(path: Path, distortion: float = 0.0) -> None:
@@ -101,7 +101,7 @@ def exporter(int8_distortion: float = 0.0, fp32_distortion: float = 0.0) -> Expo
 
 
 # Three questions on axes of their own; the answers repeat none of their words.
-FAQ = (
+FAQ: tuple[dict[str, object], ...] = (
     {
         "id": "alpha",
         "question": "What is alpha?",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from qa_service.artifact.read import read
 from qa_service.errors import ArtifactError, LockedError
 from tests import fakes
 
-OTHER_FAQ = [{"id": "delta", "question": "What is delta?", "answer": "Red four."}]
-THIRD_FAQ = [{"id": "zeta", "question": "What is zeta?", "answer": "Green five."}]
+OTHER_FAQ: list[dict[str, object]] = [{"id": "delta", "question": "What is delta?", "answer": "Red four."}]
+THIRD_FAQ: list[dict[str, object]] = [{"id": "zeta", "question": "What is zeta?", "answer": "Green five."}]
 
 
 def test_publishing_the_same_content_again_is_no_work(tmp_path: Path) -> None:
@@ -220,4 +219,4 @@ def test_files_are_readable_by_the_server_of_another_user(index: Path) -> None:
     """The version's folder is not private to the builder, as a temporary folder is."""
     folder = index / publish.current(index)
     assert folder.stat().st_mode & 0o055 == 0o055
-    assert all(os.stat(p).st_mode & 0o044 == 0o044 for p in folder.iterdir())
+    assert all(p.stat().st_mode & 0o044 == 0o044 for p in folder.iterdir())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from qa_service.artifact import publish
 from qa_service.artifact.read import read
 from qa_service.build import BuildRequest, build, passage, variants_of
-from qa_service.domain import Entry, Source
+from qa_service.domain import Entry, Floats, Source
 from qa_service.errors import FaqError
 from qa_service.export import Export
 from tests import fakes
@@ -47,9 +48,9 @@ def test_an_int8_encoder_that_moves_a_labelled_question_gives_way(tmp_path: Path
     """Cosines may hold and a labelled question still find another entry; then fp32 serves."""
     exact = fakes.exporter()
 
-    def shifted(texts: object) -> fakes.Floats:
+    def shifted(texts: Sequence[str]) -> Floats:
         """A reference that takes one labelled question for another entry than the encoder does."""
-        return fakes.vectors(["beta" if text == "alpha alpha" else str(text) for text in texts])  # type: ignore[attr-defined]
+        return fakes.vectors(["beta" if text == "alpha alpha" else text for text in texts])
 
     export = Export(exact.card, shifted, exact.reference_documents, exact.write)
     precision, reason = built(tmp_path, export, [{"text": "alpha alpha", "entry_id": "alpha"}])

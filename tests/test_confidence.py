@@ -105,7 +105,7 @@ def test_contenders_are_one_to_three(confidence: np.ndarray) -> None:
 )
 def test_numbers_that_would_break_the_order_are_refused(wrong: dict[str, float]) -> None:
     """A calibration is checked when it is made."""
-    with pytest.raises(ValueError, match="coefficient|threshold"):
+    with pytest.raises(ValueError, match=r"coefficient|threshold"):
         replace(CALIBRATION, **wrong)  # type: ignore[arg-type]
 
 

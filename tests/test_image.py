@@ -84,10 +84,12 @@ def test_the_command_serves_and_the_health_check_sees_it(image: Path, root: Path
     environment = {"QA_INDEX_DIR": str(image / "index"), "QA_PORT": port, "PATH": "/usr/bin:/bin"}
     server = subprocess.Popen(serve, env=environment, cwd="/", stderr=subprocess.DEVNULL)
     try:
-        up = any(
-            subprocess.run(check, capture_output=True, check=False).returncode == 0 or time.sleep(0.2)
-            for _ in range(60)
-        )
+        up = False
+        for _ in range(60):
+            up = subprocess.run(check, capture_output=True, check=False).returncode == 0
+            if up:
+                break
+            time.sleep(0.2)
     finally:
         server.terminate()
         server.wait(15)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_service.lexical import B, K1, build_lexicon, inverse_document_frequency, term_saturation
+from qa_service.lexical import K1, B, build_lexicon, inverse_document_frequency, term_saturation
 
 DOCUMENTS = [["red", "green", "red"], ["green", "blue"], ["blue", "blue", "blue", "black"]]
 LENGTHS = [3, 2, 4]

@@ -15,7 +15,7 @@ ENGINES = list(vectors.ENGINES)
 
 def unit_rows(rows: int, dimension: int = 16, seed: int = 7) -> Floats:
     drawn = np.random.default_rng(seed).normal(size=(rows, dimension)).astype(np.float32)
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float32)
 
 
 def oracle(data: Floats, query: Floats, k: int, allowed: list[int]) -> tuple[list[int], list[float]]:
