@@ -25,7 +25,7 @@ def read(path: Path, known: Container[str] | None = None) -> tuple[LabelledQuest
     """
     labelled = []
     try:
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise FaqError(f"can't be read as UTF-8 text ({type(exc).__name__})", path.name) from None
     for number, line in enumerate(lines, 1):
@@ -43,7 +43,7 @@ def read(path: Path, known: Container[str] | None = None) -> tuple[LabelledQuest
 def _parse(line: str, name: str, number: int) -> LabelledQuestion:
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FaqError("not a JSON object", name, number) from None
     if not isinstance(values, dict) or not isinstance(values.get("text"), str) or "entry_id" not in values:
         raise FaqError('needs "text" and "entry_id" (an id, a list of ids, or null)', name, number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from itertools import pairwise
 
 _SLUG_LENGTH = 60
 _HASH_LENGTH = 6
@@ -13,20 +14,19 @@ _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs
 # Format characters that shape the glyphs around them: joiners of emoji and of Indic and Persian script.
 _JOINERS = frozenset({"\u200c", "\u200d"})
 # A sentence ends at "?" or "!" or at "." after a lower-case word, so that "U.S. Customs" and "vs. the norm" stay whole.
-_SENTENCE_END = re.compile(r"(?:(?<=[?!？])|(?<=[a-z]{3}\.))[\"'”’)]*\s+(?=[^\s])")
+_SENTENCE_END = re.compile(r"(?:[?!？]|(?<=[a-z]{3})\.)[\"'”’)]*(?=\s+\S)")
 _QUESTION_END = re.compile(r"[?？؟][\"'”’)*_\s]*$")
 _MIN_PART_WORDS = 3
 
 
 def normalise(text: str) -> str:
     """The text as it is embedded and compared: NFC, no invisible characters, single spaces, no space at the ends."""
-    composed = unicodedata.normalize("NFC", text)
     visible = (
         " " if ch.isspace() else ch
-        for ch in composed
+        for ch in text
         if ch.isspace() or ch in _JOINERS or unicodedata.category(ch) not in _INVISIBLE_CATEGORIES
     )
-    return " ".join("".join(visible).split())
+    return " ".join(unicodedata.normalize("NFC", "".join(visible)).split())
 
 
 def is_blank(text: str) -> bool:
@@ -45,7 +45,7 @@ def is_encodable(text: str) -> bool:
 
 def fold(text: str) -> str:
     """Lower case without accents on Latin letters, for words that are compared and never shown."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(ch for ch in decomposed if not unicodedata.combining(ch))
 
 
@@ -75,7 +75,7 @@ def slug(question: str) -> str:
     if len(whole) <= _SLUG_LENGTH and whole:
         return whole
     digest = hashlib.sha256(normalise(question).encode()).hexdigest()[:_HASH_LENGTH]
-    cut = whole[: _SLUG_LENGTH - _HASH_LENGTH].rpartition("-")[0] or whole[: _SLUG_LENGTH - _HASH_LENGTH]
+    cut = whole[: _SLUG_LENGTH - _HASH_LENGTH].rpartition("-")[0] or whole[: _SLUG_LENGTH - _HASH_LENGTH - 1]
     return f"{cut}-{digest}".lstrip("-")
 
 
@@ -90,7 +90,8 @@ def sentences(text: str) -> list[str]:
     >>> sentences("Will U.S. Customs tell us? If so, how?")
     ['Will U.S. Customs tell us?', 'If so, how?']
     """
-    return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
+    cuts = [0, *(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]
+    return [part for a, b in pairwise(cuts) if (part := text[a:b].strip())]
 
 
 def question_parts(question: str) -> tuple[str, ...]:

@@ -280,7 +280,7 @@ def test_overload(index: Path) -> None:
         assert client.post("/v1/ask/batch", json={"questions": ["What is alpha?"] * 2}).status_code == 200
 
 
-class _Broken(Retriever):
+class Broken(Retriever):
     """Fails as no caller expects, with the question in its message, once it is warm."""
 
     _warm = False
@@ -298,7 +298,7 @@ class _Broken(Retriever):
 def test_unexpected_error(index: Path) -> None:
     """An error of the service itself is a 500 that says nothing of what was asked, and the service goes on."""
     opened = calibrated()
-    with serving(index, lambda folder: _Broken(opened(folder).snapshot), log_level="error") as client:
+    with serving(index, lambda folder: Broken(opened(folder).snapshot), log_level="error") as client:
         problem = assert_problem(client.post("/v1/ask", json={"question": CANARY}), 500, "internal")
         assert problem["detail"] == "an error of this service; see its log"
         assert client.get("/readyz").status_code == 200

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from qa_service.api.guard.trace import Trace
-from qa_service.domain import Query, Result
 from qa_service.observe import Metrics, logger
-from qa_service.retriever import Retriever
 from tests.test_api_ask import calibrated
+from tests.test_api_errors import Broken
 from tests.test_api_probes import serving
 
 CANARY = "zebra-canary"
@@ -60,25 +58,10 @@ def test_caching(index: Path) -> None:
     assert entries.headers.get_list("cache-control") == ["no-cache"]
 
 
-class _Broken(Retriever):
-    """Fails as no caller expects, with the question in its message, once it is warm."""
-
-    _warm = False
-
-    def ask(self, queries: Sequence[Query]) -> list[Result]:
-        if self._warm:
-            raise RuntimeError(queries[0].text)
-        return super().ask(queries)
-
-    def warm(self) -> None:
-        super().warm()
-        self._warm = True
-
-
 def test_unexpected_errors_are_traced(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An error of the service carries the headers and the id as well, is logged under it, and without the question."""
     opened = calibrated()
-    with serving(index, lambda folder: _Broken(opened(folder).snapshot)) as client:
+    with serving(index, lambda folder: Broken(opened(folder).snapshot)) as client:
         capsys.readouterr()
         response = client.post("/v1/ask", json={"question": CANARY})
         logged = capsys.readouterr().err
@@ -105,7 +88,7 @@ def test_nothing_that_was_asked_is_logged(index: Path, capsys: pytest.CaptureFix
     with serving(index, log_level="debug") as client:
         client.post("/v1/ask", json={"question": CANARY})
         client.post("/v1/ask", json={"question": CANARY, CANARY: CANARY})
-        client.post("/v1/ask", json={"question": f"{CANARY}\ud800".encode("utf-8", "replace").decode()})
+        client.post("/v1/ask", content=b'{"question": "' + CANARY.encode() + b'\\ud800"}')
         client.post("/v1/ask", content=CANARY.encode(), headers={"content-type": "application/json"})
         client.post("/v1/ask", json={"question": CANARY, "language": CANARY, "tags": [CANARY]})
         client.post("/v1/ask/batch", json={"questions": [CANARY, {"question": CANARY}, {CANARY: CANARY}]})

@@ -148,13 +148,17 @@ def test_an_id_taken_on_the_same_line_is_refused(tmp_path: Path) -> None:
     assert message == str(caught.value)
 
 
-def test_a_question_asked_twice_under_two_ids_is_refused(tmp_path: Path) -> None:
-    """Two entries can't give two answers to one question, whatever their ids; the second is named."""
-    _write(tmp_path / "a.jsonl", '{"id": "one", "question": "What is red?", "answer": "A colour."}\n')
-    _write(tmp_path / "b.jsonl", '{"id": "two", "question": "What is  red?", "answer": "A wine."}\n')
-    with pytest.raises(FaqError) as caught:
-        loaders.load([tmp_path])
-    assert (caught.value.document, caught.value.line) == ("b.jsonl", 1)
+def test_a_question_may_stand_under_two_ids(tmp_path: Path) -> None:
+    """An answer that changes on a day is two entries with one question, each with its window."""
+    _write(
+        tmp_path / "a.jsonl",
+        '{"id": "one", "question": "What is red?", "answer": "A.", "effective_to": "2026-03-31"}\n',
+    )
+    _write(
+        tmp_path / "b.jsonl",
+        '{"id": "two", "question": "What is red?", "answer": "B.", "effective_from": "2026-04-01"}\n',
+    )
+    assert [e.id for d in loaders.load([tmp_path]) for e in d.entries] == ["one", "two"]
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_two_keys_for_one_field_are_refused(key: str) -> None:
 def test_an_answer_that_is_no_text_is_refused(value: str) -> None:
     """An answer is a text; nothing else is turned into one."""
     text = f'[{PAIR},\n{{"question": "a", "answer": {value}}}]'
-    assert _refusal(text) == "paint.json, line 2: the answer is not a text"
+    assert _refusal(text) == "paint.json, line 2: 'answer' is not a text"
 
 
 @pytest.mark.parametrize("value", ["5", "true", '["What is red?"]', '{"text": "What is red?"}'])

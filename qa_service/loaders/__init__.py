@@ -47,7 +47,7 @@ def load(paths: Sequence[Path], language: str = "en") -> tuple[Document, ...]:
     """Load files and the files of folders, and hold all their entries against each other.
 
     Raises:
-        FaqError: a file can't be read, holds no entry, or repeats an id or a question; it names file and line.
+        FaqError: a file can't be read, holds no entry, or repeats an id; it names file and line.
     """
     documents = []
     for path in paths:
@@ -71,7 +71,7 @@ def _refuse_repeats(documents: Sequence[Document]) -> None:
             raise FaqError("two files of this name; give each its own", document.name)
         digests[document.name] = document.sha256
         for entry, line in zip(document.entries, document.lines, strict=True):
-            first = places.setdefault(entry.id, f"{document.name}, line {line}")
-            if first != f"{document.name}, line {line}":
-                message = f"the id {entry.id!r} is taken by {first}; give one of the two an id of its own"
+            if entry.id in places:
+                message = f"the id {entry.id!r} is taken by {places[entry.id]}; give one of the two an id of its own"
                 raise FaqError(message, document.name, line)
+            places[entry.id] = f"{document.name}, line {line}"

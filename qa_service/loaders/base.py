@@ -37,6 +37,8 @@ _FIELDS = frozenset(
         "reviewed_at",
     ]
 )
+# What a file may say once for all of its entries.
+_SHARED_FIELDS = _FIELDS - {"id", "question", "answer", "alternates"}
 _ALIASES = {
     "alternate": "alternates",
     "alternate_questions": "alternates",
@@ -82,7 +84,10 @@ class SourceText:
 
 def read_source(path: Path, name: str) -> SourceText:
     """Read a file strictly as UTF-8; anything else is refused with the line of the first bad byte."""
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise FaqError(f"can't be read ({exc.strerror})", name) from None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise FaqError("this file is UTF-16; save it as UTF-8", name, 1)
     has_bom = raw.startswith(_BOM)
@@ -142,8 +147,12 @@ def make_entry(  # noqa: PLR0913 (an entry, where its answer stands, and the def
     `answer_span` holds character offsets into the source. `defaults` are the file's own; `language` is the
     installation's.
     """
-    given = {**defaults, **{k: v for k, v in fields.items() if v not in (None, "")}}
     name = source.name
+    shared = {k: v for k, v in defaults.items() if k in _SHARED_FIELDS}
+    given = {**shared, **{k: v for k, v in fields.items() if v not in (None, "")}}
+    for field, value in given.items():
+        if not all(strings.is_encodable(str(v)) for v in (value if isinstance(value, list) else [value])):
+            raise FaqError(f"{field} holds half a character (a lone surrogate)", name, line)
     question, answer = str(given.get("question", "")), str(given.get("answer", ""))
     if strings.is_blank(question):
         raise FaqError("the question is empty", name, line)
@@ -170,5 +179,5 @@ def make_entry(  # noqa: PLR0913 (an entry, where its answer stands, and the def
 
 def unknown_fields_note(unknown: Iterable[str]) -> tuple[str, ...]:
     """A note on the fields that no entry has, for the report of the build."""
-    names = sorted(dict.fromkeys(unknown))
+    names = sorted({name.encode("utf-8", "replace").decode() for name in unknown})
     return (f"fields not used: {', '.join(names)}",) if names else ()

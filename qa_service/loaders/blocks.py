@@ -31,7 +31,6 @@ class Block:
     anchor: str | None = None
     strong: str = ""
     rest: bool = False
-    strong_lines: int = 0
 
 
 def plain(children: Sequence[Token]) -> str:
@@ -53,17 +52,38 @@ def inline_text(markdown: str) -> str:
     >>> inline_text("Is *this* [free](https://example.gov)?")
     'Is this free?'
     """
-    return plain([child for token in _PARSER.parseInline(markdown) for child in token.children or ()])
+    return plain(_inline(markdown))
 
 
-def _leading_strong(children: Sequence[Token]) -> tuple[str, bool, int]:
-    """The leading bold run's text, whether visible text follows it, and how many line ends it holds."""
+def _inline(markdown: str) -> list[Token]:
+    return [child for token in _PARSER.parseInline(markdown) for child in token.children or ()]
+
+
+def _leading_strong(children: Sequence[Token]) -> tuple[str, bool]:
+    """The leading bold run's text, and whether visible text follows it."""
     visible = [t for t in children if not (t.type == "text" and not t.content)]
     if not visible or visible[0].type != "strong_open":
-        return "", False, 0
+        return "", False
     close = next(i for i, t in enumerate(visible) if t.type == "strong_close" and t.level == visible[0].level)
     inside, after = visible[1:close], visible[close + 1 :]
-    return plain(inside), bool(plain(after)), sum(t.type in ("softbreak", "hardbreak") for t in inside)
+    return plain(inside), bool(plain(after))
+
+
+def strong_end(markdown: str) -> int:
+    """Where the bold run that a text begins with ends, its closing mark included; -1 where it begins with none.
+
+    >>> strong_end("**Is *this* red?** Yes.")
+    18
+    """
+    whole, _ = _leading_strong(_inline(markdown))
+    mark = markdown[:2]
+    end = markdown.find(mark, 2)
+    while whole and end >= 0:
+        # Asterisks may stand inside the run too; its end is where the text up to there is that run and nothing more.
+        if _leading_strong(_inline(markdown[: end + 2])) == (whole, False):
+            return end + 2
+        end = markdown.find(mark, end + 1)
+    return -1
 
 
 def parse(text: str) -> list[Block]:
@@ -81,9 +101,7 @@ def parse(text: str) -> list[Block]:
         seen, anchor = plain(children), None
         if token.type == "heading_open" and (found := _ANCHOR.search(seen)):
             seen, anchor = seen[: found.start()], found.group(1)
-        strong, rest, strong_lines = _leading_strong(children)
+        strong, rest = _leading_strong(children)
         level = int(token.tag[1]) if token.type == "heading_open" else 0
-        blocks.append(
-            Block(token.type.removesuffix("_open"), first, end, level, seen, anchor, strong, rest, strong_lines)
-        )
+        blocks.append(Block(token.type.removesuffix("_open"), first, end, level, seen, anchor, strong, rest))
     return blocks

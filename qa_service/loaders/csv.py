@@ -59,8 +59,9 @@ def load(source: SourceText, language: str) -> Document:
     for needed in ("question", "answer"):
         if needed not in columns:
             raise FaqError(f"the header has no column {needed!r}; it has {', '.join(header)[:120]!r}", source.name, 1)
-        if columns.count(needed) > 1:
-            raise FaqError(f"the header has the column {needed!r} twice", source.name, 1)
+    for name in filter(None, columns):
+        if columns.count(name) > 1:
+            raise FaqError(f"the header has the column {name!r} twice", source.name, 1)
     entries, lines = [], []
     for line, offset, row in rows:
         if not any(cell.strip() for cell in row):

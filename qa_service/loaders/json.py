@@ -14,6 +14,7 @@ from qa_service.loaders.base import SourceText, field_name, make_entry, unknown_
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 _LIST_KEYS = ("entries", "faqs")
+_TYPES = {"alternates": "a text or a list of texts", "tags": "a text or a list of texts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,11 @@ class _Reader:
             values, end = self.object(offset)
             yield values, offset
             offset = self.skip(end)
-        if start == self.skip(0) and self.skip(offset + 1) != len(self.text):
-            raise self.error("something follows the list", self.skip(offset + 1))
+        offset = self.skip(offset + 1)
+        if start != self.skip(0):
+            offset = self.expect(offset, "}")
+        if offset != len(self.text):
+            raise self.error("something follows the list", offset)
 
 
 def _list_start(reader: _Reader) -> int:
@@ -102,22 +106,32 @@ def _list_start(reader: _Reader) -> int:
     return reader.expect(reader.skip(end), ":")
 
 
+def _has_type(name: str, value: object) -> bool:
+    """Whether a value is a text or null, or, where several are allowed, a list of texts; ids may be numbers."""
+    if isinstance(value, list):
+        return name in _TYPES and all(isinstance(v, str) for v in value)
+    return value is None or isinstance(value, str) or (name == "id" and type(value) is int)
+
+
 def _document(source: SourceText, objects: Iterator[tuple[dict[str, _Value], int]], language: str) -> Document:
     entries, lines, unknown = [], [], []
     for values, offset in objects:
-        fields: dict[str, object] = {}
+        line = source.line_of(offset)
+        fields: dict[str, _Value] = {}
         for key, held in values.items():
             name = field_name(key)
             if name is None:
                 unknown.append(key)
-            else:
-                fields[name] = held.value
-        line = source.line_of(offset)
-        answer = next((held for key, held in values.items() if field_name(key) == "answer"), None)
-        if answer is not None and not isinstance(answer.value, str):
-            raise FaqError("the answer is not a text", source.name, line)
+                continue
+            if name in fields:
+                raise FaqError(f"{name!r} stands twice in one entry", source.name, line)
+            if not _has_type(name, held.value):
+                raise FaqError(f"{name!r} is not {_TYPES.get(name, 'a text')}", source.name, line)
+            fields[name] = held
+        answer = fields.get("answer")
         span = (answer.start, answer.end) if answer else (offset, offset)
-        entries.append(make_entry(source, line, fields, span, {}, language))
+        given = {name: held.value for name, held in fields.items()}
+        entries.append(make_entry(source, line, given, span, {}, language))
         lines.append(line)
     if not entries:
         raise FaqError("no question with an answer in it", source.name)

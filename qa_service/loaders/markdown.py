@@ -15,11 +15,12 @@ from qa_service import text as strings
 from qa_service.domain import Document, Entry
 from qa_service.errors import FaqError
 from qa_service.loaders.base import SourceText, field_name, make_entry, unknown_fields_note
-from qa_service.loaders.blocks import Block, inline_text, parse
+from qa_service.loaders.blocks import Block, inline_text, parse, strong_end
 
+# A word that happens to begin a line of an answer ("question. ") is no mark, so lower case does not count.
 _QUESTION_MARK = re.compile(
-    r"[ ]{0,3}(?:#{1,6}[ \t]+)?(?P<em>\*\*|__)?(?:Q|Question|Pregunta)[ ]?\d{0,4}[.:)](?P<closed>(?P=em))?[ \t]*",
-    re.IGNORECASE,
+    r"[ ]{0,3}(?:#{1,6}[ \t]+)?(?P<em>\*\*|__)?(?:Q|Question|QUESTION|Pregunta|PREGUNTA)[ ]?\d{0,4}[.:)]"
+    r"(?P<closed>(?P=em))?[ \t]*"
 )
 _ANSWER_MARK = re.compile(
     r"\s*(?P<em>\*\*|__)?(?:A|R|Answer|Respuesta|Réponse)[ ]?\d{0,4}[.:)](?(em)(?P=em))[ \t]*", re.IGNORECASE
@@ -30,7 +31,7 @@ _ANSWER_LINE = re.compile(
 _FRONT_MATTER_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?")
 _METADATA = re.compile(r"[ ]{0,3}<!--[ \t]*faq\b(?P<body>.*?)-->", re.DOTALL)
 _FIELD_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z_ \-]*):[ \t]*(.*?)[ \t]*")
-_COMMENT_ONLY = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
+_COMMENT_ONLY = re.compile(r"(?:\s*<!--(?:(?!-->).)*-->)+\s*", re.DOTALL)
 _ORNAMENT_LINE = re.compile(r"[^\W\d_]+")
 _MIN_ORNAMENT_LINES = 2
 
@@ -96,29 +97,35 @@ def _marked(page: _Page) -> list[_Mark]:
             for line in range(block.first, block.end)
             if (hit := _QUESTION_MARK.match(page.source.text, page.offset(line), end))
         ]
+        if block.kind == "heading":
+            if found and (hit := _QUESTION_MARK.match(block.text)):
+                marks.append(_Mark(block.first, block.text[hit.end() :], end, block.anchor))
+            continue
         for i, (line, hit) in enumerate(found):
             stop = page.offset(found[i + 1][0]) if i + 1 < len(found) else end
-            marks.append(_mark(page, line, hit, stop, block.anchor))
+            marks.append(_mark(page, line, hit, stop))
     return marks
 
 
-def _mark(page: _Page, line: int, hit: re.Match[str], stop: int, anchor: str | None) -> _Mark:
+def _mark(page: _Page, line: int, hit: re.Match[str], stop: int) -> _Mark:
     raw = page.source.text[hit.end() : stop]
-    emphasis = hit["em"] if hit["em"] and not hit["closed"] else None
-    close = raw.find(emphasis) if emphasis else -1
-    if emphasis and close >= 0:
-        question, answer_from = raw[:close], hit.end() + close + len(emphasis)
+    emphasised = page.source.text[hit.start("em") : stop] if hit["em"] and not hit["closed"] else ""
+    end = strong_end(emphasised) if emphasised else -1
+    if end >= 0:
+        answer_from = hit.start("em") + end
+        question = page.source.text[hit.end() : answer_from - len(hit["em"])]
     elif answer := _ANSWER_LINE.search(raw):
         question, answer_from = raw[: answer.start()], hit.end() + answer.end()
     else:
         question, answer_from = raw, stop
-    return _Mark(line, inline_text(" ".join(question.split())), answer_from, anchor)
+    return _Mark(line, inline_text(" ".join(question.split())), answer_from)
 
 
 def _headed(page: _Page) -> list[_Mark]:
     """Questions that are headings and end in a question mark; a lone title above them is not one of them."""
     headings = [b for b in page.blocks if b.kind == "heading" and strings.is_question(b.text)]
-    if len(headings) > 1 and all(b.level > headings[0].level for b in headings[1:]):
+    title = next((b for b in page.blocks if b.kind == "heading"), None)
+    if len(headings) > 1 and headings[0] is title and all(b.level > title.level for b in headings[1:]):
         headings = headings[1:]
     return [_Mark(b.first, b.text, page.offset(b.end), b.anchor) for b in headings]
 
@@ -129,7 +136,7 @@ def _bold(page: _Page) -> list[_Mark]:
     for b in page.blocks:
         if b.kind == "paragraph" and strings.is_question(b.strong):
             raw = page.raw(b)
-            close = raw.find("**" if raw.lstrip().startswith("**") else "__", raw.index(raw.lstrip()[:2]) + 2) + 2
+            close = len(raw) - len(raw.lstrip()) + strong_end(raw.lstrip())
             marks.append(_Mark(b.first, b.strong, page.offset(b.first) + close if b.rest else page.offset(b.end)))
     return marks
 
@@ -148,7 +155,7 @@ def _read_style(page: _Page) -> tuple[list[_Mark], set[int], bool]:
 
 def _is_ornament(page: _Page, block: Block) -> bool:
     """Whether a block is a page's ornament and not prose: two lines or more, each a single word without punctuation."""
-    lines = page.raw(block).split("\n")
+    lines = page.raw(block).splitlines()
     texts = [line.strip() for line in lines if line.strip()]
     return (
         block.kind == "paragraph"
@@ -163,7 +170,9 @@ def _answer_end(page: _Page, start: int, stop: int, notes: list[str]) -> int:
     while inside:
         last = inside[-1]
         at_file_end = last is page.blocks[-1]
-        ornament = at_file_end and len(inside) > 1 and _is_ornament(page, last)
+        ornament = (
+            at_file_end and bool(page.source.text[start : page.offset(last.first)].strip()) and _is_ornament(page, last)
+        )
         comment = last.kind == "html_block" and _COMMENT_ONLY.fullmatch(page.raw(last))
         if not (last.kind == "hr" or ornament or comment):
             break
