@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-_stderr = Console(stderr=True)
+_stderr = Console(stderr=True, emoji=False)
 
 
 class Format(StrEnum):
@@ -60,6 +60,11 @@ def _told() -> Iterator[Settings]:
         wrong = "; ".join(f"QA_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors())
         _stderr.print(f"qa: a setting can't be used: {wrong}", style="bold red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
+
+
+def _stdout() -> Console:
+    """Standard output without any magic: official answers are printed as they are."""
+    return Console(markup=False, highlight=False, emoji=False)
 
 
 def _format(chosen: Format | None) -> Format:
@@ -158,7 +163,7 @@ def _print_report(report: Any, chosen: Format) -> None:  # noqa: ANN401 (the typ
         table = Table(show_header=False, box=None)
         for name, value in rows.items():
             table.add_row(name, value)
-        Console(markup=False, highlight=False).print(table)
+        _stdout().print(table)
     else:
         import json  # noqa: PLC0415 (the one use)
 
@@ -182,7 +187,8 @@ def serve(
         chosen = settings.model_copy(
             update={k: v for k, v in {"host": host, "port": port, "index_dir": index}.items() if v is not None}
         )
-        address = f"http://{chosen.host}:{chosen.port}"
+        host_part = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        address = f"http://{host_part}:{chosen.port}"
         _stderr.print(f"Serving on {address}. Ask it something:\n", highlight=False)
         _stderr.print(
             f"curl -s {address}/v1/ask -H 'Content-Type: application/json' \\\n"
@@ -216,6 +222,7 @@ def ask(  # noqa: PLR0913 (one parameter an option)
         retriever = _open(index or settings.index_dir, settings.vector_engine)
         form = _format(chosen)
         answered = 0
+        responses: list[BaseModel] = []
         for text in _asked(questions):
             begun = time.perf_counter()
             result = retriever.ask([Query(text, top, language, tuple(tag or ()))])[0]
@@ -225,8 +232,13 @@ def ask(  # noqa: PLR0913 (one parameter an option)
             else:
                 from qa_service.api.schemas import ask_response  # noqa: PLC0415 (a table does not need it)
 
-                took_ms = (time.perf_counter() - begun) * 1000
-                _print_models([ask_response(result, uuid.uuid4().hex, took_ms)], form)
+                response = ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000)
+                if form is Format.JSONL:
+                    _print_models([response], form)
+                else:
+                    responses.append(response)
+        if form is Format.JSON:
+            _print_models(responses, form)
         if not answered:
             raise typer.Exit(ABSTAINED)
 
@@ -235,6 +247,8 @@ def _asked(questions: Sequence[str] | None) -> Iterator[str]:
     if questions and list(questions) != ["-"]:
         yield from questions
         return
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="surrogateescape")  # bytes that are no text become a question that is refused
     for line in sys.stdin:
         if line.strip():
             yield line.strip()
@@ -248,7 +262,7 @@ def _open(root: Path, engine: str) -> Any:  # noqa: ANN401 (the retriever's modu
 
 
 def _print_result(result: Any) -> None:  # noqa: ANN401 (as above)
-    out = Console(markup=False, highlight=False)
+    out = _stdout()
     headline = {
         Outcome.ANSWERED: "Official answer",
         Outcome.AMBIGUOUS: "Several entries may be meant",
@@ -257,7 +271,7 @@ def _print_result(result: Any) -> None:  # noqa: ANN401 (as above)
     out.print(f"{headline}", style="bold")
     for match in result.answers:
         out.print(f"\n{match.entry.question}", style="bold cyan")
-        out.print(match.entry.answer)
+        out.print(match.entry.answer, soft_wrap=True)
         source = match.entry.source
         out.print(
             f"confidence {match.confidence:.2f}, similarity {match.similarity:.2f} - "
@@ -287,7 +301,7 @@ def entries(index: IndexDir = None, chosen: Formatted = None) -> None:
         table = Table("id", "question", "source", box=None)
         for e in held:
             table.add_row(e.id, e.question, f"{e.source.document}:{e.source.start}-{e.source.end}")
-        Console(markup=False, highlight=False).print(table)
+        _stdout().print(table)
 
 
 @app.command()
@@ -309,7 +323,7 @@ def doctor(index: IndexDir = None) -> None:
         from qa_service.doctor import examine  # noqa: PLC0415 (heavy; not every command needs it)
 
         findings = examine(index or settings.index_dir, settings)
-        out = Console(markup=False, highlight=False)
+        out = _stdout()
         for finding in findings:
             out.print(f"{'ok  ' if finding.well else 'FAIL'}  {finding.subject}: {finding.sentence}", soft_wrap=True)
         if not all(f.well for f in findings):

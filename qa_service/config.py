@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,10 +22,14 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that `qa serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that `qa serve` listens on.")
     threads: int = Field(0, ge=0, le=256, description="Threads that compute; 0 for one per usable processor.")
-    vector_engine: str = Field("faiss", description="Engine that searches the vectors: `faiss` or `numpy`.")
+    vector_engine: Literal["faiss", "numpy"] = Field(
+        "faiss", description="Engine that searches the vectors: `faiss` or `numpy`."
+    )
     max_body_bytes: int = Field(65_536, ge=1024, description="Largest request body; `/v1/ask/batch` has its own.")
     max_batch_body_bytes: int = Field(2_097_152, ge=1024, description="Largest body of `/v1/ask/batch`.")
     max_waiting_questions: int = Field(512, ge=1, description="Questions that may wait; further ones get 503.")
     deadline_ms: int = Field(5_000, ge=1, description="Longest wait of a question before it is dropped with 503.")
     poll_seconds: float = Field(2.0, gt=0, description="How often `CURRENT` is looked at for a new version.")
-    log_level: str = Field("info", description="Lowest level that is logged: debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level that is logged: debug, info, warning or error."
+    )

@@ -70,21 +70,21 @@ def _index(root: Path, settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "entries in effect", effective > 0, f"{effective} of {entries} are inside their effective window today"
     )
-    first = retriever.snapshot.entries[0]
+    if not effective:
+        return
+    first = retriever.effective_entries()[0]
     nearest = retriever.ask([Query(first.question)])[0]
-    ids = [m.entry.id for m in (*nearest.answers, *nearest.related)]
-    found = first.id in ids[:1] or not effective
+    found = (*nearest.answers, *nearest.related)[0].entry.id == first.id
     yield Finding("one question", found, "an official question finds its own entry" if found else "finds another entry")
 
 
 def _port(settings: Settings) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as exc:
-            sentence = (
-                f"{settings.host}:{settings.port} can't be had ({exc.strerror}); set QA_PORT, or it serves already"
-            )
-            return Finding("port", False, sentence)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as exc:
+        remedy = "set QA_HOST or QA_PORT, or it serves already"
+        return Finding("port", False, f"{settings.host}:{settings.port} can't be had ({exc.strerror}); {remedy}")
     return Finding("port", True, f"{settings.host}:{settings.port} is free")

@@ -140,7 +140,7 @@ class Retriever:
                 confidence=float(found.confidence[rank]),
                 matched=self.snapshot.variants[place][found.variants[rank]],
             )
-            for rank, place in enumerate(found.places[: max(query.top, count)].tolist())
+            for rank, place in enumerate(found.places[: query.top].tolist())
         ]
         return Result(outcome, tuple(matches[:count]), tuple(matches[count:]), self.version)
 

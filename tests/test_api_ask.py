@@ -131,7 +131,7 @@ def test_ambiguous(index: Path) -> None:
     """A question that two entries fit alike offers both."""
     with serving(index, calibrated()) as client:
         found = ask(client, "What is alpha beta")
-    # Four words, three of them in alpha's question and three in beta's: 3 / sqrt(4 · 3); gamma shares two: 2 / sqrt(12).
+    # Four words, three of them in alpha's question and in beta's: 3 / sqrt(4 · 3); gamma shares two: 2 / sqrt(12).
     pair, third = 3 / math.sqrt(12), 2 / math.sqrt(12)
     assert found["outcome"] == "ambiguous"
     assert ids({**found, "related": []}) == ["alpha", "beta"]
@@ -181,7 +181,7 @@ def test_all_signals_count_as_published(index: Path) -> None:
         found = ask(client, "What is alpha?")
     calibration = Calibration()
     # Question with answer: five known words each ("what is alpha red one"), of which the question's three share 3 or 2.
-    # BM25: "what" and "is" stand in all three entries, "alpha" in one; the entries hold 10, 7 and 5 words, 22/3 on average.
+    # BM25: "what" and "is" stand in all three entries, "alpha" in one; they hold 10, 7 and 5 words, 22/3 on average.
     common, rare = math.log(1 + 0.5 / 3.5), math.log(1 + 2.5 / 1.5)
     share = {n: 1 / (1 + 1.2 * (0.25 + 0.75 * n / (22 / 3))) for n in (10, 7, 5)}
     total = 2 * common + rare

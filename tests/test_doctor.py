@@ -106,7 +106,7 @@ def test_a_taken_port(index: Path) -> None:
     assert finding == Finding(
         "port",
         False,
-        f"127.0.0.1:{port} can't be had (Address already in use); set QA_PORT, or it serves already",
+        f"127.0.0.1:{port} can't be had (Address already in use); set QA_HOST or QA_PORT, or it serves already",
     )
 
 

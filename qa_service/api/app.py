@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from qa_service import __version__
-from qa_service.api import ask, entries, probes, problems
+from qa_service.api import ask, entries, openapi, probes, problems
 from qa_service.api.engine import Engine
 from qa_service.api.guard.body import BodyLimit
 from qa_service.api.guard.trace import Trace
@@ -65,6 +65,7 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     )
     app.add_middleware(Trace, metrics=metrics, log=log)
     _render_errors(app)
+    openapi.describe(app)
     ask.add(app, live, engine, metrics)
     entries.add(app, live)
     probes.add(app, live, metrics)
@@ -94,10 +95,6 @@ def _render_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(_: Request, exc: HTTPException) -> Response:
         return problems.for_status(exc.status_code, str(exc.detail), dict(exc.headers or {}))
-
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, __: Exception) -> Response:
-        return problems.respond(problems.describe(500, "internal", "an error of this service; see its log"))
 
 
 def application(index_dir: Path | None = None) -> FastAPI:

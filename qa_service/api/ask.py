@@ -26,11 +26,13 @@ from qa_service.errors import QuestionError
 from qa_service.observe import Metrics
 from qa_service.retriever import checked_question
 
+_ERRORS = replies.errors(400, 408, 413, 422, 503)
+
 
 def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None:
     """Add the routes to the application."""
 
-    @app.post("/v1/ask", response_model=AskResponse, responses=replies.PROBLEMS, summary="Ask a question")
+    @app.post("/v1/ask", response_model=AskResponse, responses=_ERRORS, summary="Ask a question")
     async def ask(asked: AskRequest) -> Response:
         begun = time.perf_counter()
         checked_question(asked.question)
@@ -38,7 +40,7 @@ def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None
         metrics.questions.labels(result.outcome).inc()
         return replies.json(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
 
-    @app.post("/v1/ask/batch", response_model=BatchResponse, responses=replies.PROBLEMS, summary="Ask many questions")
+    @app.post("/v1/ask/batch", response_model=BatchResponse, responses=_ERRORS, summary="Ask many questions")
     async def ask_batch(batch: BatchRequest) -> Response:
         begun = time.perf_counter()
         retriever = live.retriever()

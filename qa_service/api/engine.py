@@ -44,7 +44,10 @@ class Engine:
             results: list[Result] = []
             for i in range(0, len(chunks), self._threads):
                 running = [self._run(retriever, chunk, deadline) for chunk in chunks[i : i + self._threads]]
-                for answered in await asyncio.gather(*running):
+                # All of them end before the line is counted down, even when one fails.
+                for answered in await asyncio.gather(*running, return_exceptions=True):
+                    if isinstance(answered, BaseException):
+                        raise answered
                     results += answered
             return results
         finally:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from qa_service import __version__
 from qa_service.api.live import LiveIndex
-from qa_service.api.replies import conditional
+from qa_service.api.replies import conditional, errors
 from qa_service.api.schemas import EntriesPage, EntryOut, Info, ModelOut, entry_out
 from qa_service.errors import CursorError
 
@@ -18,7 +18,12 @@ from qa_service.errors import CursorError
 def add(app: FastAPI, live: LiveIndex) -> None:
     """Add the routes to the application."""
 
-    @app.get("/v1/entries", response_model=EntriesPage, summary="All official questions and answers")
+    @app.get(
+        "/v1/entries",
+        response_model=EntriesPage,
+        responses=errors(422, 503),
+        summary="All official questions and answers",
+    )
     async def entries(
         request: Request,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -43,11 +48,16 @@ def add(app: FastAPI, live: LiveIndex) -> None:
             ),
         )
 
-    @app.get("/v1/entries/{entry_id}", response_model=EntryOut, summary="One official question and answer")
+    @app.get(
+        "/v1/entries/{entry_id}",
+        response_model=EntryOut,
+        responses=errors(404, 503),
+        summary="One official question and answer",
+    )
     async def entry(request: Request, entry_id: str) -> Response:
         return conditional(request, entry_out(live.retriever().entry(entry_id)))
 
-    @app.get("/v1/info", response_model=Info, summary="What serves")
+    @app.get("/v1/info", response_model=Info, responses=errors(503), summary="What serves")
     async def info(request: Request) -> Response:
         snapshot = live.retriever().snapshot
         card = snapshot.manifest.model

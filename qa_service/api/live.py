@@ -48,18 +48,32 @@ class LiveIndex:
             try:
                 version = publish.current(self._root)
                 if self._retriever is None or self._retriever.version != version:
-                    self._take(version)
+                    retriever = self._load(version)
+                    self._accept()  # before the swap, so that nobody sees the new version beside an old refusal
+                    self._swap(retriever)
+                self._accept()
             except ArtifactError as exc:
                 self._refuse(str(exc))
                 if self._retriever is None:
                     self._fall_back()
-            else:
-                self.refused = None
-                self._metrics.refused.set(0)
 
-    def _take(self, version: str) -> None:
-        retriever = self._open(self._root / version)
-        retriever.warm()
+    def _accept(self) -> None:
+        self.refused = None
+        self._metrics.refused.set(0)
+
+    def _load(self, version: str) -> Retriever:
+        try:
+            retriever = self._open(self._root / version)
+            retriever.warm()
+        except ArtifactError:
+            raise
+        except Exception as exc:
+            # Whatever a version does to the libraries that read it, watching goes on.
+            raise ArtifactError(f"can't be loaded ({type(exc).__name__})", version) from exc
+        return retriever
+
+    def _swap(self, retriever: Retriever) -> None:
+        version = retriever.version
         self._retriever = retriever
         self._metrics.index.clear()
         self._metrics.index.labels(version).set(1)
@@ -76,7 +90,7 @@ class LiveIndex:
     def _fall_back(self) -> None:
         for version in publish.versions(self._root):
             try:
-                self._take(version)
+                self._swap(self._load(version))
             except ArtifactError as exc:
                 self._log.error("index-refused", reason=str(exc))
             else:

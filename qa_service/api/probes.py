@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from qa_service.api import replies
 from qa_service.api.live import LiveIndex
@@ -21,13 +21,13 @@ def add(app: FastAPI, live: LiveIndex, metrics: Metrics) -> None:
     @app.get(
         "/readyz",
         response_model=Ready,
-        responses={503: replies.PROBLEMS[503]},
+        responses=replies.errors(503),
         summary="Whether questions can be asked",
     )
     async def readyz() -> Response:
         retriever = live.retriever()
         return replies.json(Ready(status="ready", index_version=retriever.version, refused=live.refused))
 
-    @app.get("/metrics", summary="Figures for Prometheus")
+    @app.get("/metrics", response_class=PlainTextResponse, summary="Figures for Prometheus")
     async def figures() -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

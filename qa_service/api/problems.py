@@ -12,8 +12,8 @@ from starlette.responses import Response
 from qa_service.api.schemas import FieldError, Problem
 from qa_service.errors import QaError
 
-_MEDIA_TYPE = "application/problem+json"
-_NAME_LENGTH = 64
+MEDIA_TYPE = "application/problem+json"
+_NAME_LENGTH = 40
 _MAX_ERRORS = 10
 _RETRY_AFTER_SECONDS = "1"
 _FALLBACK_CODES = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 415: "media-type"}
@@ -43,7 +43,7 @@ def respond(described: Problem, headers: dict[str, str] | None = None) -> Respon
     sent = dict(headers or {})
     if described.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
-    return Response(body, described.status, sent, _MEDIA_TYPE)
+    return Response(body, described.status, sent, MEDIA_TYPE)
 
 
 def for_status(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -63,8 +63,9 @@ def field_errors(found: Iterable[Any]) -> list[FieldError]:
 
 
 def _name(place: Sequence[object]) -> str:
-    name = ".".join(str(part) for part in place)
-    return name.encode("ascii", "backslashreplace").decode()[:_NAME_LENGTH] or "body"
+    """The field's name in printable ASCII, cut so that ten of them stay small even when JSON escapes them again."""
+    name = ".".join(str(part) for part in place).encode("ascii", "backslashreplace").decode()
+    return "".join(ch if ch.isprintable() else "?" for ch in name)[:_NAME_LENGTH] or "body"
 
 
 def _message(error: Any) -> str:  # noqa: ANN401 (pydantic's own dict)

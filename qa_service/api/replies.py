@@ -9,17 +9,24 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from qa_service.api.schemas import Problem
+from qa_service.api import problems
 
 JSON = "application/json"
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
-    for status, text in (
-        (413, "The body is too large."),
-        (422, "The request can't be asked."),
-        (503, "Try again soon."),
-    )
+_ERRORS = {
+    400: "The body can't be read.",
+    404: "There is no such entry.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    422: "The request can't be asked.",
+    503: "Try again soon.",
 }
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How the OpenAPI document describes a route's errors."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {problems.MEDIA_TYPE: {"schema": schema}}
+    return {status: {"description": _ERRORS[status], "content": content} for status in statuses}
 
 
 def json(model: BaseModel) -> Response:

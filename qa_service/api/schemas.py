@@ -157,7 +157,7 @@ class Problem(BaseModel):
     status: int
     code: str
     detail: str
-    errors: list[FieldError] | None = None
+    errors: list[FieldError] | None = Field(default=None, exclude_if=lambda errors: errors is None)
 
 
 class BatchItemError(BaseModel):

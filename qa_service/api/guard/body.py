@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qa_service.api.problems import describe, problem, respond
 from qa_service.errors import TooLargeError
 
+_LENGTH_DIGITS = 18
+
 
 class BodyLimit:
     """Reads the whole body, or refuses it: 413 beyond the limit of its path, 408 when it does not arrive in time."""
@@ -52,8 +54,8 @@ class BodyLimit:
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
     """The body, or None where the client has gone away."""
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLargeError(f"the body has {int(declared)} bytes; {limit} are allowed")
+    if declared.isdigit() and (len(declared) > _LENGTH_DIGITS or int(declared) > limit):
+        raise TooLargeError(f"the body has {declared[:_LENGTH_DIGITS].decode()} bytes; {limit} are allowed")
     parts: list[bytes] = []
     size = 0
     while True:

@@ -8,6 +8,7 @@ import uuid
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
+from qa_service.api.problems import describe, respond
 from qa_service.observe import Metrics
 
 _SECURITY_HEADERS = (
@@ -32,11 +33,12 @@ class Trace:
             return
         begun = time.perf_counter()
         request_id = uuid.uuid4().hex
-        status = 500
+        status, started = 500, False
 
         async def traced(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
+                started = True
                 status = message["status"]
                 headers = list(message.get("headers", []))
                 headers += [*_SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
@@ -47,6 +49,12 @@ class Trace:
 
         try:
             await self.app(scope, receive, traced)
+        except Exception as exc:  # noqa: BLE001 (this is the place where nothing may pass: its text could be a question)
+            self.log.error("unexpected", id=request_id, error=type(exc).__name__)
+            if not started:
+                await respond(describe(500, "internal", "an error of this service; see its log"))(
+                    scope, receive, traced
+                )
         finally:
             seconds = time.perf_counter() - begun
             # An unknown path has no route; its text is the client's and is not made a label or a log line.
