@@ -7,6 +7,8 @@ VENV ?= .venv
 PIP_ARGS ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
+BENCH ?= .venv-bench
+EVAL ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SOURCES := qa_service scripts tests benchmarks
@@ -14,7 +16,7 @@ SOURCES := qa_service scripts tests benchmarks
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve build test check lint types clean faults
+.PHONY: serve build test check lint types clean faults quality
 
 serve: build  ## build the index from data/ and serve it
 	$(BIN)/qa serve --host $(HOST) --port $(PORT)
@@ -38,6 +40,15 @@ types: $(INSTALLED)
 faults: $(INSTALLED)  ## kill and fail a publish at every system call (needs strace)
 	$(BIN)/python benchmarks/reliability/run.py
 
+quality: $(BENCH)/.installed  ## ranking and abstention on labelled sets: make quality EVAL=<folder>
+	@test -n "$(EVAL)" || { echo "make quality EVAL=<folder of the labelled sets>"; exit 2; }
+	TQDM_DISABLE=1 $(BENCH)/bin/python benchmarks/quality/run.py $(EVAL)
+
+$(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[build,dev]' -r benchmarks/requirements.txt
+	touch $@
+
 $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -45,4 +56,4 @@ $(INSTALLED): pyproject.toml requirements.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build *.egg-info .coverage .mypy_cache .ruff_cache

@@ -1,68 +1,116 @@
-"""From scores to a probability to an outcome."""
+"""From signals to a score, from scores to a probability, from probabilities to an outcome."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_service.domain import Outcome
+from qa_service.domain import Floats, Outcome, Rule
 
 Doubles = NDArray[np.float64]
 
 MAX_CHOICES = 3
+_RIVALS = 3
+_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What is known of each candidate entry for one question; every array has shape (candidates,).
 
-    `question` is the largest cosine to a wording of the entry's question, `question_answer` the cosine to question and
-    answer together, `lexical` the bounded BM25.
+    `wording` is the largest cosine to a wording of the entry's question, `passage` the cosine to question and answer as
+    one text, `prototype` the cosine to the centre of all its wordings and the passage; `entry_words` and `wording_words`
+    are the bounded BM25 of the whole entry and of its best wording.
     """
 
-    question: Doubles
-    question_answer: Doubles
-    lexical: Doubles
+    wording: Doubles
+    passage: Doubles
+    prototype: Doubles
+    entry_words: Doubles
+    wording_words: Doubles
 
     def take(self, order: NDArray[np.int64]) -> Signals:
         """The same signals in another order."""
-        return Signals(self.question[order], self.question_answer[order], self.lexical[order])
+        return Signals(**{f.name: getattr(self, f.name)[order] for f in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each signal counts. They add up to about one, so that a score stays near the range of a cosine."""
+    """How much each signal counts. They add up to one, so that a score stays near the range of a cosine.
 
-    question: float = 0.27
-    question_answer: float = 0.43
-    lexical: float = 0.30
+    Fitted with each of seven public sets left out in turn and rounded; the fits score the same as these
+    (benchmarks/quality/LOG.md).
+    """
+
+    wording: float = 0.10
+    passage: float = 0.30
+    prototype: float = 0.30
+    entry_words: float = 0.20
+    wording_words: float = 0.10
+
+
+def sigmoid(logit: Doubles) -> Doubles:
+    """1 / (1 + exp(-logit)), in [0, 1]."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -700.0, 700.0))))
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """The coefficients of the probability that an entry answers a question, 1 / (1 + exp(-logit)).
+
+    For the best entry the logit is intercept + slope · evidence + novelty · n, where n is how much nearer the question is
+    to the entry's wordings than to questions that are known to be unanswerable (0 where none is known). For the others it
+    falls from there by rival · (their distance in evidence to the best): once one entry is likely right, another is not.
+    """
+
+    intercept: float
+    slope: float
+    novelty: float
+    rival: float
+
+    def __post_init__(self) -> None:
+        if not (self.slope > 0 and self.rival > 0):
+            raise ValueError("a slope that is not positive would turn the order of the answers round")
+        if self.novelty < 0:
+            raise ValueError("a negative coefficient of novelty would favour what is known to be unanswerable")
+
+    def best(self, evidence: Doubles, novelty: float | Doubles) -> Doubles:
+        """The probability that the best entry answers, for the evidence and novelty of each question, in [0, 1]."""
+        return sigmoid(self.intercept + self.slope * evidence + self.novelty * novelty)
+
+    def all(self, evidence: Doubles, novelty: float) -> Doubles:
+        """The probability of every candidate of one question, in [0, 1]; it rises with the evidence."""
+        top = float(np.max(evidence, initial=-np.inf))
+        logit = self.intercept + self.slope * top + self.novelty * novelty - self.rival * (top - evidence)
+        return sigmoid(logit)
+
+
+# Fitted on public sets and on random parts of them with 10, 30 and 70 entries; see benchmarks/quality/LOG.md.
+PRIOR = Logistic(-5.617, 8.671, 4.0, 14.0)
+# The same where labelled questions are wordings and known unanswerable questions tell novelty.
+PRIOR_LABELLED = Logistic(-6.159, 7.965, 4.0, 14.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """All numbers between the signals and the outcome. They are stored in the index with the figures that chose them.
 
-    `intercept`, `score` and `margin` are the coefficients of the logistic map; `score` and `margin` are not negative, so
-    that confidence never falls as the score rises. `answer_threshold` is the confidence that an answer needs.
-    `ambiguity_ratio` is the share of the best odds that a runner-up needs to count as close.
+    `answer_threshold` is the confidence that an answer needs. `ambiguity_ratio` is the share of the best odds that a
+    runner-up needs to count as close.
     """
 
     weights: Weights = field(default_factory=Weights)
-    intercept: float = -6.6
-    score: float = 14.0
-    margin: float = 5.0
-    answer_threshold: float = 0.5
-    ambiguity_ratio: float = 0.5
+    logistic: Logistic = PRIOR
+    answer_threshold: float = 0.6
+    ambiguity_ratio: float = 0.75
     figures: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.score < 0 or self.margin < 0:
-            raise ValueError("a negative coefficient would turn the order of the answers round")
         if not (0.0 <= self.answer_threshold <= 1.0 and 0.0 < self.ambiguity_ratio <= 1.0):
             raise ValueError("a threshold lies in [0, 1] and the ambiguity ratio in (0, 1]")
 
@@ -73,37 +121,78 @@ class Calibration:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
         """Read what `to_json` wrote."""
-        return cls(**{**values, "weights": Weights(**values["weights"])})
+        weights, logistic = Weights(**values["weights"]), Logistic(**values["logistic"])
+        return cls(**{**values, "weights": weights, "logistic": logistic})
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The candidates for one question, best first; every array has shape (candidates,).
+
+    `places` are their places among the entries. `similarity` is the cosine to the closest published wording, `wordings`
+    its number. `novelty` is how much nearer the question is to the best entry than to questions known to be unanswerable.
+    """
+
+    places: NDArray[np.int64]
+    signals: Signals
+    similarity: Doubles
+    wordings: NDArray[np.int64]
+    novelty: float
+    score: Doubles
+    evidence: Doubles
+    confidence: Doubles
+
+
+def contributions(signals: Signals, weights: Weights) -> dict[str, Doubles]:
+    """What each signal adds to the score, by its name; each of shape (candidates,)."""
+    return {f.name: getattr(weights, f.name) * getattr(signals, f.name) for f in fields(signals)}
 
 
 def scores(signals: Signals, weights: Weights) -> Doubles:
     """The weighted sum that entries are ranked by; shape (candidates,)."""
-    total = (
-        weights.question * signals.question
-        + weights.question_answer * signals.question_answer
-        + weights.lexical * signals.lexical
-    )
-    return np.asarray(total, dtype=np.float64)
+    return np.asarray(sum(contributions(signals, weights).values()))
 
 
 def margins(score: Doubles) -> Doubles:
-    """How far each score lies above the best of the others; a lone candidate has its own score as its margin."""
+    """How far each score lies above the mean of the three best of the others (fewer, where there are fewer).
+
+    A lone candidate has margin 0. A margin rises with its own score, so it never turns the order round.
+    """
     if len(score) < 2:  # noqa: PLR2004
-        return score.copy()
-    second, first = np.partition(score, -2)[-2:]
-    return np.asarray(score - np.where(score == first, second, first))
+        return np.zeros(len(score))
+    rivals = min(_RIVALS, len(score) - 1)
+    order = np.argsort(-score, kind="stable")[: rivals + 1]
+    top = score[order]
+    result: Doubles = score - top[:rivals].mean()
+    for rank, place in enumerate(order[:rivals]):
+        result[place] = score[place] - (top.sum() - top[rank]) / rivals
+    return result
 
 
-def confidences(score: Doubles, calibration: Calibration) -> Doubles:
-    """The probability that each entry answers the question: 1 / (1 + exp(-(b + s · score + m · margin))).
+def evidence(score: Doubles) -> Doubles:
+    """Score + margin: what the logistic map is fitted on; shape (candidates,). It rises with the score."""
+    return np.asarray(score + margins(score))
 
-    It rises with the score, so the order of entries by confidence is their order by score.
+
+def novelty(own: Floats, unanswerable: Floats) -> float:
+    """The mean of the three largest cosines to the best entry's wordings, minus that to known unanswerable questions.
+
+    One near neighbour may be chance, three are a neighbourhood: 1, 3 and 5 were tried. 0 where either is empty.
+
+    Args:
+        own: cosines to the wordings of the best entry, shape (n,).
+        unanswerable: cosines to the questions that are known to be unanswerable, shape (m,).
 
     Returns:
-        Shape (candidates,), in [0, 1].
+        In [-2, 2].
     """
-    logit = calibration.intercept + calibration.score * score + calibration.margin * margins(score)
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -700.0, 700.0))))
+    if not len(own) or not len(unanswerable):
+        return 0.0
+    return _mean_of_largest(own) - _mean_of_largest(unanswerable)
+
+
+def _mean_of_largest(cosines: Floats) -> float:
+    return float(np.mean(np.sort(cosines)[-_NEIGHBOURS:]))
 
 
 def contenders(confidence: Doubles, calibration: Calibration) -> int:
@@ -126,14 +215,18 @@ def joint_confidence(confidence: Doubles, calibration: Calibration) -> float:
     return 1.0 - math.prod(1.0 - float(c) for c in confidence[:running])
 
 
-def decide(confidence: Doubles, calibration: Calibration) -> tuple[Outcome, int]:
-    """The outcome for confidences in descending order, and how many of them are answers.
+def decide(confidence: Doubles, calibration: Calibration) -> tuple[Outcome, int, Rule]:
+    """The outcome for confidences in descending order, how many of them are answers, and the rule that decided.
 
     Where the joint confidence of the contenders stays below the threshold, nothing is answered. Otherwise a lone
     contender is the answer, and several are offered as choices. Contenders do not depend on the threshold, so raising
     it only ever takes answers away.
     """
-    if not len(confidence) or joint_confidence(confidence, calibration) < calibration.answer_threshold:
-        return Outcome.ABSTAINED, 0
+    if not len(confidence):
+        return Outcome.ABSTAINED, 0, Rule.NOTHING
+    joint = joint_confidence(confidence, calibration)
+    if joint < calibration.answer_threshold:
+        near = joint >= calibration.answer_threshold / 2.0
+        return Outcome.ABSTAINED, 0, Rule.CLOSE_MISS if near else Rule.GAP
     running = contenders(confidence, calibration)
-    return (Outcome.ANSWERED if running == 1 else Outcome.AMBIGUOUS), running
+    return (Outcome.ANSWERED, 1, Rule.CLEAR) if running == 1 else (Outcome.AMBIGUOUS, running, Rule.SEVERAL)

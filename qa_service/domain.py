@@ -73,13 +73,15 @@ class Query:
     """A question as asked, with what narrows the search.
 
     `language` keeps entries of that language (its primary subtag: "en" finds "en-US"); `tags` keeps entries that carry
-    every one of them. `top` bounds how many entries come back; it never changes a score.
+    every one of them. `top` bounds how many entries come back; it never changes a score. `explain` adds an explanation and
+    changes nothing else.
     """
 
     text: str
     top: int = 3
     language: str | None = None
     tags: tuple[str, ...] = ()
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,66 @@ class Match:
     matched: str
 
 
+class Rule(StrEnum):
+    """What decided an outcome."""
+
+    CLEAR = "clear"  # one entry clears the threshold
+    SEVERAL = "several"  # entries that are close clear it together
+    CLOSE_MISS = "close-miss"  # the best entry comes at least half way to the threshold
+    GAP = "gap"  # nothing in the FAQ comes near
+    LANGUAGE = "language"  # the question is in a language that the FAQ does not have
+    NOTHING = "nothing"  # no entry is left after narrowing
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One signal of a score: its value, its weight, and their product."""
+
+    name: str
+    value: float
+    weight: float
+    adds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a question has its outcome, told by its nearest entry.
+
+    `shared` are the question's words that the entry holds (a misspelt one with an arrow to the word that is meant),
+    `missing` those that it lacks. `margin` is the distance in score to the runner-up. `novelty` is how much nearer the
+    question is to the entry than to questions that are known to be unanswerable. `confidence` is what was held against
+    `threshold`: that of the best entry, or of the close ones together.
+    """
+
+    rule: Rule
+    sentence: str
+    entry_id: str | None
+    matched: str | None
+    parts: tuple[Part, ...]
+    shared: tuple[str, ...]
+    missing: tuple[str, ...]
+    runner_up: str | None
+    margin: float | None
+    novelty: float
+    confidence: float
+    threshold: float
+    question_language: str | None
+    languages: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome for one question: the answers that clear the threshold, then the nearest of the rest, best first."""
+    """The outcome for one question: the answers that clear the threshold, then the nearest of the rest, best first.
+
+    `languages` are those that the FAQ has.
+    """
 
     outcome: Outcome
     answers: tuple[Match, ...]
     related: tuple[Match, ...]
     index_version: str
+    languages: tuple[str, ...] = ()
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""Bounded BM25: how much of a question's weight in words an entry holds, in [0, 1]."""
+"""Bounded BM25: how much of a question's weight in words a document holds, in [0, 1]."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from qa_service.domain import Floats, Ints
 
 K1 = 1.2
 B = 0.75
+# A term that the vocabulary lacks is taken for a misspelling of the nearest term, where they share this much.
+MIN_DICE = 0.6
+_MIN_TYPO_LENGTH = 5
 
 
 def inverse_document_frequency(documents: int, holding: int) -> float:
@@ -23,65 +27,113 @@ def inverse_document_frequency(documents: int, holding: int) -> float:
     return math.log(1.0 + (documents - holding + 0.5) / (holding + 0.5))
 
 
-def term_saturation(count: int, length: int, mean_length: float) -> float:
+def term_saturation(count: float, length: float, mean_length: float) -> float:
     """Tf / (tf + k1 (1 - b + b · length / mean length)), in [0, 1): BM25's share of the most that a term can score."""
     return count / (count + K1 * (1.0 - B + B * length / mean_length))
 
 
+def dice(one: frozenset[str], other: frozenset[str]) -> float:
+    """2 |A ∩ B| / (|A| + |B|) of two sets, in [0, 1] (Dice, "Measures of the Amount of Ecologic Association", 1945)."""
+    return 2.0 * len(one & other) / (len(one) + len(other))
+
+
+def bigrams(word: str) -> frozenset[str]:
+    """The pairs of neighbouring letters of a word, its ends included."""
+    padded = f" {word} "
+    return frozenset(padded[i : i + 2] for i in range(len(padded) - 1))
+
+
+def counted(*fields: tuple[Sequence[str], float]) -> dict[str, float]:
+    """How often each term stands in some fields, each field's terms counting with its weight."""
+    counts: Counter[str] = Counter()
+    for terms, weight in fields:
+        for term in terms:
+            counts[term] += weight  # type: ignore[assignment]  # Counter's values may be any number
+    return dict(counts)
+
+
 @dataclass(frozen=True)
 class Lexicon:
-    """The postings of a set of entries.
+    """The postings of a list of documents.
 
-    `starts` has shape (terms + 1,); the postings of term t are the places starts[t] up to starts[t + 1] of `entries`
+    `starts` has shape (terms + 1,); the postings of term t are the places starts[t] up to starts[t + 1] of `documents`
     (ascending) and `saturations`.
     """
 
     vocabulary: Mapping[str, int]
     starts: Ints
-    entries: Ints
+    documents: Ints
     saturations: Floats
     size: int
 
-    def weight(self, term: str) -> float:
-        """The inverse document frequency of a term; one that no entry holds has the largest."""
-        place = self.vocabulary.get(term)
+    def weight(self, place: int | None) -> float:
+        """The inverse document frequency of the term at a place of the vocabulary; None for a term it lacks."""
         holding = 0 if place is None else int(self.starts[place + 1] - self.starts[place])
         return inverse_document_frequency(self.size, holding)
 
-    def scores(self, terms: Sequence[str]) -> Floats:
-        """Bounded BM25 of every entry for a question's terms.
+    def resolve(self, term: str) -> tuple[int | None, float]:
+        """The place of a term, or of the term that it misspells, and how alike they are, in [0, 1]."""
+        place = self.vocabulary.get(term)
+        if place is not None:
+            return place, 1.0
+        if len(term) < _MIN_TYPO_LENGTH or not term.isalpha():
+            return None, 0.0
+        wanted = bigrams(term)
+        best, likeness = None, 0.0
+        for other, pairs in self._neighbours.get(term[0], ()):
+            shared = dice(wanted, pairs)
+            if shared > likeness:
+                best, likeness = other, shared
+        return (best, likeness) if likeness >= MIN_DICE else (None, 0.0)
 
-        BM25 divided by the most that the question could score: by what an entry would get that holds all of its terms
-        without end. So it lies in [0, 1], does not depend on other entries' scores, and a term that the FAQ does not
-        know lowers it. A term that is repeated counts once.
+    @cached_property
+    def _neighbours(self) -> Mapping[str, Sequence[tuple[int, frozenset[str]]]]:
+        """The terms that may be misspelt, by their first letter, which people rarely miss."""
+        found: defaultdict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
+        for term, place in self.vocabulary.items():
+            if len(term) >= _MIN_TYPO_LENGTH - 1 and term.isalpha():
+                found[term[0]].append((place, bigrams(term)))
+        return found
+
+    def scores(self, terms: Iterable[str]) -> Floats:
+        """Bounded BM25 of every document for a question's terms.
+
+        BM25 divided by the most that the question could score: by what a document would get that holds all of its terms
+        without end. So it lies in [0, 1], does not depend on other documents' scores, and a term that no document holds
+        lowers it. A repeated term counts once; a misspelt one by its likeness to the term that is meant.
 
         Returns:
-            Shape (entries,), float32.
+            Shape (documents,), float32.
         """
         scores = np.zeros(self.size, dtype=np.float32)
+        weights: dict[int, float] = {}
         total = 0.0
         for term in dict.fromkeys(terms):
-            weight = self.weight(term)
+            place, likeness = self.resolve(term)
+            weight = self.weight(place)
             total += weight
-            if (place := self.vocabulary.get(term)) is not None:
-                held = slice(int(self.starts[place]), int(self.starts[place + 1]))
-                scores[self.entries[held]] += np.float32(weight) * self.saturations[held]
+            if place is not None:
+                weights[place] = max(weights.get(place, 0.0), weight * likeness)
+        for place, weight in weights.items():
+            held = slice(int(self.starts[place]), int(self.starts[place + 1]))
+            scores[self.documents[held]] += np.float32(weight) * self.saturations[held]
         return scores / np.float32(total) if total else scores
 
 
-def build_lexicon(documents: Sequence[Sequence[str]]) -> Lexicon:
-    """Index the terms of each entry, in order of the entries."""
-    mean_length = max(1.0, sum(map(len, documents)) / max(1, len(documents)))
-    postings: dict[str, list[tuple[int, float]]] = {}
-    for number, terms in enumerate(documents):
-        for term, count in Counter(terms).items():
-            postings.setdefault(term, []).append((number, term_saturation(count, len(terms), mean_length)))
+def build_lexicon(documents: Sequence[Mapping[str, float]]) -> Lexicon:
+    """Index the counted terms of each document, in order of the documents."""
+    lengths = [sum(counts.values()) for counts in documents]
+    mean_length = sum(lengths) / len(lengths) if sum(lengths) else 1.0
+    postings: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+    for number, (counts, length) in enumerate(zip(documents, lengths, strict=True)):
+        for term, count in counts.items():
+            postings[term].append((number, term_saturation(count, length, mean_length)))
     vocabulary = {term: place for place, term in enumerate(sorted(postings))}
     held = [postings[term] for term in vocabulary]
     return Lexicon(
         vocabulary=vocabulary,
         starts=np.concatenate(([0], np.cumsum([len(p) for p in held], dtype=np.int64))).astype(np.int64),
-        entries=np.array([number for p in held for number, _ in p], dtype=np.int64),
+        documents=np.array([number for p in held for number, _ in p], dtype=np.int64),
         saturations=np.array([share for p in held for _, share in p], dtype=np.float32),
         size=len(documents),
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import numpy as np
 
 from qa_service import text as strings
 from qa_service.artifact.read import Snapshot
-from qa_service.confidence import Doubles, Signals, confidences, decide, scores
-from qa_service.domain import Entry, Floats, Ints, Mask, Match, Query, Result
+from qa_service.confidence import Doubles, Examination, Signals, decide, evidence, novelty, scores
+from qa_service.domain import Entry, Floats, Ints, Mask, Match, Outcome, Query, Result, Rule
 from qa_service.errors import NotFoundError, QuestionError
+from qa_service.explain import explain
+from qa_service.language import detect
 from qa_service.vectors.base import NO_ROW
 
 MAX_QUESTION_CHARS = 2_000
@@ -44,20 +45,6 @@ def checked_question(text: str) -> str:
     return strings.normalise(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """The candidates for one question, best first; every array has shape (candidates,).
-
-    `places` are their places among the entries, `variants` the number of each one's closest variant.
-    """
-
-    places: Ints
-    signals: Signals
-    variants: Ints
-    score: Doubles
-    confidence: Doubles
-
-
 class Retriever:
     """Answers questions from one index version. Safe to call from several threads."""
 
@@ -66,13 +53,16 @@ class Retriever:
         self._clock = clock
         entries = snapshot.entries
         self._places = {entry.id: place for place, entry in enumerate(entries)}
-        counts = np.array([len(v) for v in snapshot.variants], dtype=np.int64)
-        # Rows of the vectors: question and answer of every entry first, then the variants, entry by entry.
-        self._variant_ends = len(entries) + np.cumsum(counts)
-        self._variant_starts = self._variant_ends - counts
-        self._row_entries = np.concatenate((np.arange(len(entries)), np.repeat(np.arange(len(entries)), counts)))
+        published = np.array([len(w) for w in snapshot.wordings], dtype=np.int64)
+        self._counts = published + np.array(snapshot.learned, dtype=np.int64)
+        # Rows of the vectors: question and answer of every entry first, then the wordings, entry by entry.
+        self._starts = len(entries) + np.cumsum(self._counts) - self._counts
+        self._row_entries = np.concatenate((np.arange(len(entries)), np.repeat(np.arange(len(entries)), self._counts)))
+        self._published = published
+        self._answerless = np.array([not entry.answer for entry in entries], dtype=np.bool_)
         self._windows = any(e.effective_from or e.effective_to for e in entries)
         self._languages = np.array([e.language.lower() for e in entries])
+        self._spoken = {language.lower().split("-")[0] for language in snapshot.manifest.languages}
         self._tagged: dict[str, Mask] = {}
         for place, entry in enumerate(entries):
             for tag in entry.tags:
@@ -112,37 +102,62 @@ class Retriever:
         """Run one question all the way, so that the first user does not wait for what is set up lazily."""
         self.ask([Query(text=self.snapshot.entries[0].question)])
 
-    def examine(self, query: Query) -> Examination:
+    def examine(self, query: Query, struck_out: int | None = None) -> Examination:
         """Score the candidates for a question, best first; what every outcome and every explanation is made from.
+
+        Args:
+            query: the question and what narrows it.
+            struck_out: the place of an entry to leave out, as if the FAQ did not have it.
 
         Raises:
             QuestionError: the question can't be asked.
         """
         question = checked_question(query.text)
+        calibration = self.snapshot.calibration
         vector = self.snapshot.encoder.encode_queries([question])[0]
+        terms = strings.terms(question)
+        entry_words = self.snapshot.entry_lexicon.scores(terms)
         allowed = self._allowed(query)
-        lexical = self.snapshot.lexicon.scores(strings.terms(question))
-        places = self._candidates(vector, lexical, allowed)
-        signals, variants = self._signals(vector, lexical, places)
-        score = scores(signals, self.snapshot.calibration.weights)
+        if struck_out is not None:
+            allowed = np.ones(len(self._counts), dtype=np.bool_) if allowed is None else allowed.copy()
+            allowed[struck_out] = False
+        places = self._candidates(vector, entry_words, allowed)
+        wording_words = self.snapshot.wording_lexicon.scores(terms)
+        signals, similarity, wordings = self._signals(vector, entry_words, wording_words, places)
+        score = scores(signals, calibration.weights)
+        proof = evidence(score)
         order = np.argsort(-score, kind="stable")
-        confidence = confidences(score, self.snapshot.calibration)
-        return Examination(places[order], signals.take(order), variants[order], score[order], confidence[order])
+        fresh = self._novelty(vector, int(places[order[0]])) if len(places) else 0.0
+        return Examination(
+            places=places[order],
+            signals=signals.take(order),
+            similarity=similarity[order],
+            wordings=wordings[order],
+            novelty=fresh,
+            score=score[order],
+            evidence=proof[order],
+            confidence=calibration.logistic.all(proof, fresh)[order],
+        )
 
     def _ask(self, query: Query) -> Result:
         found = self.examine(query)
-        outcome, count = decide(found.confidence, self.snapshot.calibration)
+        outcome, count, rule = decide(found.confidence, self.snapshot.calibration)
+        spoken = None if query.language else detect(query.text)
+        if spoken is not None and spoken not in self._spoken:
+            outcome, count, rule = Outcome.ABSTAINED, 0, Rule.LANGUAGE
         matches = [
             Match(
                 entry=self.snapshot.entries[place],
                 score=float(found.score[rank]),
-                similarity=float(found.signals.question[rank]),
+                similarity=float(found.similarity[rank]),
                 confidence=float(found.confidence[rank]),
-                matched=self.snapshot.variants[place][found.variants[rank]],
+                matched=self.snapshot.wordings[place][found.wordings[rank]],
             )
             for rank, place in enumerate(found.places[: query.top].tolist())
         ]
-        return Result(outcome, tuple(matches[:count]), tuple(matches[count:]), self.version)
+        told = explain(self.snapshot, query.text, found, rule, spoken) if query.explain else None
+        languages = self.snapshot.manifest.languages
+        return Result(outcome, tuple(matches[:count]), tuple(matches[count:]), self.version, languages, told)
 
     def _allowed(self, query: Query) -> Mask | None:
         """Which entries may be returned; None for all. Shape (entries,)."""
@@ -166,38 +181,59 @@ class Retriever:
             self._effective = (day, mask)
         return mask
 
-    def _candidates(self, vector: Floats, lexical: Floats, allowed: Mask | None) -> Ints:
+    def _candidates(self, vector: Floats, entry_words: Floats, allowed: Mask | None) -> Ints:
         """The places of the entries to score, ascending."""
         rows_allowed = None if allowed is None else allowed[self._row_entries]
         k = min(_CANDIDATE_ROWS, len(self._row_entries))
         rows = self.snapshot.index.search(vector[None, :], k, rows_allowed)[1][0]
         places = self._row_entries[rows[rows != NO_ROW]]
         if len(self._row_entries) > _CANDIDATE_ROWS:
-            worded = np.where(allowed, lexical, 0.0) if allowed is not None else lexical
+            worded = np.where(allowed, entry_words, 0.0) if allowed is not None else entry_words
             best = np.argpartition(-worded, min(_CANDIDATE_LEXICAL, len(worded) - 1))[:_CANDIDATE_LEXICAL]
             places = np.concatenate((places, best[worded[best] > 0.0]))
         return np.unique(places)
 
-    def _signals(self, vector: Floats, lexical: Floats, places: Ints) -> tuple[Signals, Ints]:
-        """The signals of the candidates, and for each the number of its closest variant."""
-        starts, counts = self._variant_starts[places], (self._variant_ends - self._variant_starts)[places]
+    def _signals(
+        self, vector: Floats, entry_words: Floats, wording_words: Floats, places: Ints
+    ) -> tuple[Signals, Doubles, Ints]:
+        """The signals of the candidates, and for each the cosine and number of its closest published wording."""
+        counts = self._counts[places]
         firsts = np.cumsum(counts) - counts
-        rows = np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
-        cosines = self._cosines(vector, rows)
-        best = np.maximum.reduceat(cosines, firsts) if len(places) else cosines
-        closest = [int(np.argmax(cosines[a : a + n])) for a, n in zip(firsts, counts, strict=True)]
-        signals = Signals(
-            question=best.astype(np.float64),
-            question_answer=self._cosines(vector, places).astype(np.float64),
-            lexical=lexical[places].astype(np.float64),
-        )
-        return signals, np.array(closest, dtype=np.int64)
+        within = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
+        rows = np.repeat(self._starts[places], counts) + within
+        cosines = self._cosines(self.snapshot.vectors, rows, vector)
+        published = np.where(within < np.repeat(self._published[places], counts), cosines, -2.0)
+        closest = [int(np.argmax(published[a : a + n])) for a, n in zip(firsts, counts, strict=True)]
+        passage = self._cosines(self.snapshot.vectors, places, vector)
+        for i in np.flatnonzero(self._answerless[places]):
+            # An entry without an answer text has no passage of its own; its three nearest wordings stand for one.
+            passage[i] = np.mean(np.sort(cosines[firsts[i] : firsts[i] + counts[i]])[-3:])
 
-    def _cosines(self, vector: Floats, rows: Ints) -> Floats:
+        def best(values: Floats) -> Doubles:
+            return np.asarray(np.maximum.reduceat(values, firsts) if len(places) else values, dtype=np.float64)
+
+        signals = Signals(
+            wording=best(cosines),
+            passage=passage.astype(np.float64),
+            prototype=self._cosines(self.snapshot.prototypes, places, vector).astype(np.float64),
+            entry_words=entry_words[places].astype(np.float64),
+            wording_words=best(wording_words[rows - len(self._counts)]),
+        )
+        return signals, best(published), np.array(closest, dtype=np.int64)
+
+    def _novelty(self, vector: Floats, place: int) -> float:
+        bank = self.snapshot.unanswerable
+        own = np.arange(self._starts[place], self._starts[place] + self._counts[place])
+        return novelty(
+            self._cosines(self.snapshot.vectors, own, vector), self._cosines(bank, np.arange(len(bank)), vector)
+        )
+
+    @staticmethod
+    def _cosines(matrix: Floats, rows: Ints, vector: Floats) -> Floats:
         """Cosines to some rows, in [-1, 1]; rounding may carry a product of unit vectors past the ends.
 
         `einsum` sums each row by itself. BLAS sums in an order that depends on how many rows there are, which would give
         an entry another last digit among other candidates.
         """
-        product: Floats = np.clip(np.einsum("rd,d->r", self.snapshot.vectors[rows], vector), -1.0, 1.0)
+        product: Floats = np.clip(np.einsum("rd,d->r", matrix[rows], vector), -1.0, 1.0)
         return product

@@ -17,6 +17,12 @@ _JOINERS = frozenset({"\u200c", "\u200d"})
 _SENTENCE_END = re.compile(r"(?:[?!？]|(?<=[a-z]{3})\.)[\"'”’)]*(?=\s+\S)")
 _QUESTION_END = re.compile(r"[?？؟][\"'”’)*_\s]*$")
 _MIN_PART_WORDS = 3
+_TERM = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_MIN_STEMMED = 4
+_MIN_STEM = 4
+_SUFFIXES = (
+    "ational ations ation ization ments ment ingly edly ings ing ed ly ness able ible ers er ors or ions ion al ity ive"
+).split()
 
 
 def normalise(text: str) -> str:
@@ -59,8 +65,44 @@ def words(text: str) -> list[str]:
 
 
 def terms(text: str) -> list[str]:
-    """The terms that lexical scoring counts, in order."""
-    return words(text)
+    """The terms that lexical scoring counts: words without possessives and apostrophes, brought near their stems.
+
+    There is no list of stop words: their rarity weighs them already, and in questions they carry meaning. A list cost
+    2 to 25 points of top-1 (benchmarks/quality/LOG.md).
+
+    >>> terms("The importer's validations aren't required")
+    ['the', 'import', 'valid', 'arent', 'requir']
+    """
+    found = []
+    for word in _TERM.findall(fold(text).replace("’", "'")):
+        head, _, tail = word.rpartition("'")
+        found.append(stem(head if head and tail == "s" else word.replace("'", "")))
+    return found
+
+
+def stem(word: str) -> str:
+    """A light stem of an English word; other words are hardly touched, and both sides of a match are treated alike.
+
+    >>> [stem(w) for w in ("companies", "suppliers", "requested", "status", "2026s")]
+    ['company', 'suppli', 'request', 'status', '2026s']
+    """
+    if len(word) < _MIN_STEMMED or not word.isascii() or any(ch.isdigit() for ch in word):
+        return word
+    if word.endswith("sses"):
+        word = word[:-2]
+    elif word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    suffix = next((x for x in _SUFFIXES if word.endswith(x) and len(word) - len(x) >= _MIN_STEM), "")
+    word = word.removesuffix(suffix)
+    if len(word) > _MIN_STEM and word[-1] == "e":
+        word = word[:-1]
+    if len(word) > _MIN_STEM and word[-1] == "y":
+        word = word[:-1] + "i"
+    if len(word) >= _MIN_STEM and word[-1] == word[-2] and word[-1] not in "lsz":
+        word = word[:-1]
+    return word
 
 
 def slug(question: str) -> str:
@@ -95,14 +137,10 @@ def sentences(text: str) -> list[str]:
 
 
 def question_parts(question: str) -> tuple[str, ...]:
-    """The questions that a compound question is made of; empty for a simple one.
-
-    A sentence that asks nothing is context, not a part.
+    """The sentences of a compound question, each of three words or more; empty for a simple question.
 
     >>> question_parts("Will we be notified? If so, how long in advance?")
     ('Will we be notified?', 'If so, how long in advance?')
     """
-    parts = sentences(normalise(question))
-    if len(parts) < 2:  # noqa: PLR2004 (one sentence is the whole question)
-        return ()
-    return tuple(p for p in parts if is_question(p) and len(words(p)) >= _MIN_PART_WORDS)
+    parts = tuple(p for p in sentences(normalise(question)) if len(words(p)) >= _MIN_PART_WORDS)
+    return parts if len(parts) > 1 else ()

@@ -13,7 +13,7 @@ from tests import fakes
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
     return ROOT

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,16 @@ from starlette.testclient import TestClient
 
 from qa_service.api.live import Opener
 from qa_service.artifact.read import read
-from qa_service.confidence import Calibration, Weights
+from qa_service.confidence import Calibration, Logistic, Weights
 from qa_service.retriever import Clock, Retriever, today
 from tests import fakes
 from tests.test_api_probes import serving
 
-# A calibration that can be worked out by hand: the score is the cosine to the question alone, and
-# the confidence is 1 / (1 + exp(-(-5 + 6 · score + 3 · margin))).
+# A calibration that can be worked out by hand: the score is the cosine to the nearest wording alone, and the logit of
+# the best is -4.4 + 4.8 · (score + margin), from which the others' falls by 6 · their distance in score + margin.
 PLAIN = Calibration(
-    weights=Weights(question=1.0, question_answer=0.0, lexical=0.0),
-    intercept=-5.0,
-    score=6.0,
-    margin=3.0,
+    weights=Weights(wording=1.0, passage=0.0, prototype=0.0, entry_words=0.0, wording_words=0.0),
+    logistic=Logistic(intercept=-4.4, slope=4.8, novelty=0.0, rival=6.0),
     answer_threshold=0.5,
     ambiguity_ratio=0.5,
 )
@@ -37,8 +35,14 @@ def calibrated(calibration: Calibration = PLAIN, clock: Clock = today) -> Opener
 
 
 def confidence(calibration: Calibration, score: float, others: Sequence[float]) -> float:
-    """The documented map from a score and the other candidates' scores."""
-    logit = calibration.intercept + calibration.score * score + calibration.margin * (score - max(others))
+    """The documented map from a score and the other candidates' scores, where nothing is known to be unanswerable."""
+    values = [score, *others]
+    proofs = []
+    for place, value in enumerate(values):
+        rivals = sorted(values[:place] + values[place + 1 :], reverse=True)[:3]
+        proofs.append(2 * value - sum(rivals) / len(rivals) if rivals else value)
+    logistic, top = calibration.logistic, max(proofs)
+    logit = logistic.intercept + logistic.slope * top - logistic.rival * (top - proofs[0])
     return 1.0 / (1.0 + math.exp(-logit))
 
 
@@ -71,8 +75,9 @@ def test_answered(index: Path) -> None:
     written = json.dumps(fakes.FAQ[0]["answer"], ensure_ascii=False)[1:-1].encode()
     with serving(index, calibrated()) as client:
         found = ask(client, "What is alpha?")
-    # Cosines: alpha shares 3 of 3 words, the others 2 of 3. Logits: -5 + 6 + 3 / 3 = 2 and -5 + 4 - 3 / 3 = -2.
-    runner_up = {"confidence": close(1 / (1 + math.exp(2))), "similarity": close(2 / 3)}
+    # Cosines: alpha shares 3 of 3 words, the others 2 of 3. Margins: 1 - 2/3 = 1/3 and 2/3 - (1 + 2/3) / 2 = -1/6.
+    # Logits: -4.4 + 4.8 · 4/3 = 2 and 2 - 6 · (4/3 - 1/2) = -3.
+    runner_up = {"confidence": close(1 / (1 + math.exp(3))), "similarity": close(2 / 3)}
     assert lasting(found) == {
         "outcome": "answered",
         "answers": [
@@ -100,6 +105,7 @@ def test_answered(index: Path) -> None:
             {"id": "gamma", "question": "What is gamma?", **runner_up},
         ],
         "index_version": index.joinpath("CURRENT").read_text().strip(),
+        "languages": ["en", "es"],
     }
 
 
@@ -109,7 +115,7 @@ def test_fields_stand_in_the_published_order(index: Path) -> None:
         response = client.post("/v1/ask", json={"question": "What is alpha?"})
     found = response.json()
     assert response.headers["content-type"] == "application/json"
-    assert list(found) == ["query_id", "outcome", "answers", "related", "index_version", "took_ms"]
+    assert list(found) == ["query_id", "outcome", "answers", "related", "languages", "index_version", "took_ms"]
     assert list(found["answers"][0]) == [
         "id",
         "question",
@@ -137,12 +143,12 @@ def test_ambiguous(index: Path) -> None:
     assert ids({**found, "related": []}) == ["alpha", "beta"]
     for answer in found["answers"]:
         assert answer["similarity"] == close(pair)
-        assert answer["confidence"] == close(confidence(PLAIN, pair, [pair]))
+        assert answer["confidence"] == close(confidence(PLAIN, pair, [pair, third]))
     assert found["related"] == [
         {
             "id": "gamma",
             "question": "What is gamma?",
-            "confidence": close(confidence(PLAIN, third, [pair])),
+            "confidence": close(confidence(PLAIN, third, [pair, pair])),
             "similarity": close(third),
         }
     ]
@@ -153,12 +159,12 @@ def test_abstained(index: Path) -> None:
     with serving(index, calibrated()) as client:
         found = ask(client, "who")
     assert (found["outcome"], found["answers"]) == ("abstained", [])
-    # No word is shared: every cosine is 0, every margin 0, every logit -5; so the order of the FAQ stays.
+    # No word is shared: every cosine is 0, every margin 0, every logit -4.4; so the order of the FAQ stays.
     assert found["related"] == [
         {
             "id": entry["id"],
             "question": entry["question"],
-            "confidence": close(1 / (1 + math.exp(5))),
+            "confidence": close(1 / (1 + math.exp(4.4))),
             "similarity": 0.0,
         }
         for entry in fakes.FAQ
@@ -176,25 +182,26 @@ def test_threshold_of_the_index_decides(index: Path) -> None:
 
 
 def test_all_signals_count_as_published(index: Path) -> None:
-    """The published calibration weighs the two cosines and the bounded BM25 of each entry."""
+    """The published calibration weighs the three cosines and the two bounded BM25 of each entry."""
     with serving(index) as client:
         found = ask(client, "What is alpha?")
     calibration = Calibration()
     # Question with answer: five known words each ("what is alpha red one"), of which the question's three share 3 or 2.
-    # BM25: "what" and "is" stand in all three entries, "alpha" in one; they hold 10, 7 and 5 words, 22/3 on average.
+    # Prototype: the question's vector and the passage's, added; they have a cosine of 3 / sqrt(15) to each other.
+    together = 3 / math.sqrt(15)
+    # BM25: "what" and "is" stand in all three entries, "alpha" in one. A term of a question counts five times, so the
+    # entries hold 15 terms and 7, 4 and 2 of their answers, 58/3 on average; the wordings hold three terms each.
     common, rare = math.log(1 + 0.5 / 3.5), math.log(1 + 2.5 / 1.5)
-    share = {n: 1 / (1 + 1.2 * (0.25 + 0.75 * n / (22 / 3))) for n in (10, 7, 5)}
-    total = 2 * common + rare
+    share = {n: 5 / (5 + 1.2 * (0.25 + 0.75 * n / (58 / 3))) for n in (22, 19, 17)}
+    held = 2 * common / (2 * common + rare)
+    # In the order of the weights.
     signals = {
-        "alpha": (1.0, 3 / math.sqrt(15), share[10]),
-        "beta": (2 / 3, 2 / math.sqrt(15), 2 * common * share[7] / total),
-        "gamma": (2 / 3, 2 / math.sqrt(15), 2 * common * share[5] / total),
+        "alpha": (1.0, together, (1 + together) / math.sqrt(2 + 2 * together), share[22], 1 / 2.2),
+        "beta": (2 / 3, 2 / math.sqrt(15), 2 / 3 * math.sqrt((1 + together) / 2), held * share[19], held / 2.2),
+        "gamma": (2 / 3, 2 / math.sqrt(15), 2 / 3 * math.sqrt((1 + together) / 2), held * share[17], held / 2.2),
     }
-    weights = calibration.weights
-    scores = {
-        name: weights.question * q + weights.question_answer * qa + weights.lexical * bm25
-        for name, (q, qa, bm25) in signals.items()
-    }
+    weights = astuple(calibration.weights)
+    scores = {name: sum(w * v for w, v in zip(weights, values, strict=True)) for name, values in signals.items()}
     assert ids(found) == sorted(scores, key=lambda name: -scores[name])
     got = {match["id"]: match["confidence"] for match in (*found["answers"], *found["related"])}
     for name, score in scores.items():
@@ -211,12 +218,12 @@ def test_matched_is_the_closest_wording(tmp_path: Path) -> None:
         "alternates": ["who to keep", "blue beta"],
     }
     fakes.build_index(tmp_path, [entry])
-    with serving(tmp_path / "index", calibrated()) as client:
+    with serving(tmp_path / "index", calibrated(replace(PLAIN, answer_threshold=0.25))) as client:
         found = ask(client, "beta blue green")
-    # Two of three words, against a wording of two: 2 / sqrt(6). A lone candidate's margin is its score.
+    # Two of three words, against a wording of two: 2 / sqrt(6). A lone candidate's margin is 0.
     match = (*found["answers"], *found["related"])[0]
     assert match["similarity"] == close(2 / math.sqrt(6))
-    assert match["confidence"] == close(confidence(PLAIN, 2 / math.sqrt(6), [0.0]))
+    assert match["confidence"] == close(confidence(PLAIN, 2 / math.sqrt(6), []))
     assert [a["matched"] for a in found["answers"]] == ["blue beta"]
 
 

@@ -12,11 +12,15 @@ import pytest
 from qa_service.artifact import manifest as names
 from qa_service.artifact import publish
 from qa_service.artifact.manifest import Canary, Manifest, record, version_name
-from qa_service.artifact.read import entry_from_json, entry_to_json, read
-from qa_service.domain import Entry, Source
+from qa_service.artifact.read import entry_from_json, entry_to_json, read, write
+from qa_service.assemble import assemble
+from qa_service.confidence import Calibration, Logistic
+from qa_service.domain import Entry, Query, Source
 from qa_service.errors import ArtifactError
+from qa_service.lexical import Lexicon
 from qa_service.retriever import Retriever
 from tests import fakes
+from tests.test_assemble import corpus_of, entry
 
 
 def version_folder(index: Path) -> Path:
@@ -31,17 +35,54 @@ def republish(folder: Path, manifest: Manifest) -> Path:
 
 
 def test_what_was_built_is_what_is_read(index: Path) -> None:
-    """Entries, their variants and their vectors come back as they were made."""
+    """Entries, their wordings and their vectors come back as they were made."""
     snapshot = read(version_folder(index))
     assert [e["id"] for e in fakes.FAQ] == [e.id for e in snapshot.entries]
     assert [e["answer"] for e in fakes.FAQ] == [e.answer for e in snapshot.entries]
+    assert tuple((e["question"],) for e in fakes.FAQ) == snapshot.wordings
+    assert snapshot.learned == (0, 0, 0)
     texts = [f"{e['question']}\n{e['answer']}" for e in fakes.FAQ] + [str(e["question"]) for e in fakes.FAQ]
     assert np.allclose(fakes.vectors(texts), snapshot.vectors, atol=1e-6)
 
 
+def same(one: Lexicon, other: Lexicon) -> bool:
+    """Whether two lexicons are the same, in every field and its type."""
+    arrays = ("starts", "documents", "saturations")
+    return (dict(one.vocabulary), one.size) == (dict(other.vocabulary), other.size) and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        and getattr(one, name).dtype == getattr(other, name).dtype
+        for name in arrays
+    )
+
+
+@pytest.mark.parametrize("labelled", [(), (("five six", "two"), ("seven",), ("eight", "one", "two"))])
+def test_a_snapshot_survives_its_files(tmp_path: Path, labelled: tuple[tuple[str, ...], ...]) -> None:
+    """Every field of an assembled snapshot is written and read back, with and without learned questions."""
+    entries = [entry("one", "What is alpha?", "Red."), entry("two", "Who is it to be? When is it?", "", "beta")]
+    corpus = corpus_of(tmp_path, entries, *labelled)
+    calibration = Calibration(logistic=Logistic(-1.0, 2.0, 3.0, 4.0), answer_threshold=0.7, figures={"top_1": 0.9})
+    made = assemble(corpus, range(len(labelled)), calibration, "faiss")
+    write(tmp_path, made)
+    manifest = dataclasses.replace(made.manifest, files={name: record(tmp_path / name) for name in names.FILES})
+    version = tmp_path / "version"
+    version.mkdir()
+    for name in names.FILES:
+        (tmp_path / name).rename(version / name)
+    got = read(republish(version, manifest))
+    assert (made.entries, made.wordings, made.learned) == (got.entries, got.wordings, got.learned)
+    assert got.learned == ((0, 1) if labelled else (0, 0))
+    for field in ("vectors", "prototypes", "unanswerable"):
+        assert np.array_equal(getattr(made, field), getattr(got, field))
+        assert getattr(got, field).dtype == np.float32
+    assert got.unanswerable.shape == (1 if labelled else 0, made.vectors.shape[1])
+    assert same(made.entry_lexicon, got.entry_lexicon)
+    assert same(made.wording_lexicon, got.wording_lexicon)
+    assert (made.calibration, manifest) == (got.calibration, got.manifest)
+
+
 def test_an_entry_survives_the_file_of_entries() -> None:
     """Every field of an entry is written and read back."""
-    entry = Entry(
+    made = Entry(
         id="x",
         question="What?",
         answer="A \u201cquoted\u201d\u2028answer\nwith lines",
@@ -53,12 +94,20 @@ def test_an_entry_survives_the_file_of_entries() -> None:
         effective_to=date(2026, 12, 31),
         reviewed_at=date(2026, 5, 1),
     )
-    assert (entry, ("What?", "which?")) == entry_from_json(entry_to_json(entry, ("What?", "which?")))
+    assert (made, ("What?", "which?"), 3) == entry_from_json(entry_to_json(made, ("What?", "which?"), 3))
+
+
+def test_the_files_of_a_version(index: Path) -> None:
+    """A version holds the files that its manifest vouches for, two lexicons of four files each among them, and no other."""
+    assert len(set(names.FILES)) == 8 + 2 * 4
+    assert {*names.FILES, names.MANIFEST} == {path.name for path in version_folder(index).iterdir()}
+    expected = ("l_terms.txt", "l_starts.npy", "l_documents.npy", "l_saturations.npy")
+    assert expected == names.lexicon_files("l")
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_damaged_files_are_refused_by_name(index: Path, seed: int) -> None:
-    """Each of 20 x 22 random bit flips, cuts and zeroed tails is refused at load, and the refusal names the file."""
+    """Each of 20 x 34 random bit flips, cuts and zeroed tails is refused at load, and the refusal names the file."""
     draw = random.Random(seed)  # noqa: S311 (not for secrets)
     folder = version_folder(index)
     for name in (*names.FILES, names.MANIFEST):
@@ -122,16 +171,18 @@ def test_a_manifest_of_another_shape_is_refused(index: Path) -> None:
         read(folder.rename(folder.parent / version_name(raw)))
 
 
-def test_a_file_that_verifies_but_does_not_parse_is_named(index: Path) -> None:
+@pytest.mark.parametrize("name", [n for n in names.FILES if n not in (names.ENCODER, names.TOKENIZER)])
+def test_a_file_that_verifies_but_does_not_parse_is_named(index: Path, name: str) -> None:
     """A file that was published broken is refused by its name, without its content."""
     folder = version_folder(index)
-    (folder / names.CALIBRATION).write_text('{"weights": "none"}')
+    (folder / name).write_bytes(b'{"weights": "\xff"}')
     manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
-    files = {**manifest.files, names.CALIBRATION: record(folder / names.CALIBRATION)}
+    files = {**manifest.files, name: record(folder / name)}
     renamed = republish(folder, dataclasses.replace(manifest, files=files))
-    with pytest.raises(ArtifactError) as refused:
+    with pytest.raises(ArtifactError, match="can't be parsed") as refused:
         read(renamed)
-    assert f"{renamed.name}/{names.CALIBRATION}" == refused.value.file
+    lexicon = next((n for n in (names.ENTRY_LEXICON, names.WORDING_LEXICON) if name.startswith(n)), None)
+    assert refused.value.file in (f"{renamed.name}/{name}", f"{renamed.name}/{lexicon}")
 
 
 def test_an_encoder_that_sings_another_song_is_refused(index: Path) -> None:
@@ -158,7 +209,5 @@ def test_vectors_of_another_count_are_refused(index: Path) -> None:
 def test_the_numpy_engine_serves_the_same(index: Path) -> None:
     """Both engines give the same results, scores included."""
     folder = version_folder(index)
-    from qa_service.domain import Query  # noqa: PLC0415 (the one use)
-
     queries = [Query("what is beta", 3), Query("red one", 3), Query("nothing known", 3)]
     assert Retriever(read(folder, "faiss")).ask(queries) == Retriever(read(folder, "numpy")).ask(queries)

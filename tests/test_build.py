@@ -9,10 +9,12 @@ import pytest
 
 from qa_service.artifact import publish
 from qa_service.artifact.read import read
-from qa_service.build import BuildRequest, build, passage, variants_of
-from qa_service.domain import Entry, Floats, Source
+from qa_service.build import BuildRequest, build
+from qa_service.confidence import PRIOR, PRIOR_LABELLED
+from qa_service.domain import Floats, Query
 from qa_service.errors import FaqError
 from qa_service.export import Export
+from qa_service.retriever import Retriever
 from tests import fakes
 
 
@@ -76,24 +78,50 @@ def test_labels_of_unknown_entries_are_refused(tmp_path: Path) -> None:
 def test_progress_reaches_the_end_of_every_step(tmp_path: Path) -> None:
     """Each step is reported from its beginning to its total."""
     steps: dict[str, tuple[int, int]] = {}
-    request = BuildRequest([fakes.write_faq(tmp_path)], tmp_path / "index")
+    labels = tmp_path / "labels.jsonl"
+    labels.write_text('{"text": "alpha", "entry_id": "alpha"}\n{"text": "who", "entry_id": null}\n')
+    request = BuildRequest([fakes.write_faq(tmp_path)], tmp_path / "index", labels)
     build(request, lambda _model: fakes.exporter(), lambda step, done, total: steps.update({step: (done, total)}))
     assert {
         "loading the model": (1, 1),
         "embedding answers (int8)": (3, 3),
         "embedding questions (int8)": (3, 3),
+        "embedding labels (int8)": (2, 2),
     } == steps
 
 
-def test_an_entry_is_matched_by_its_question_its_alternates_and_its_parts() -> None:
-    """Variants repeat nothing and keep their order; the passage is question and answer."""
-    entry = Entry(
-        "x",
-        "Will red be told? If so, how long before?",
-        "Yes.",
-        Source("d", None, "0", 0, 4),
-        ("Is red told?", "Will red be told?"),
-    )
-    expected = (entry.question, "Is red told?", "Will red be told?", "If so, how long before?")
-    assert expected == variants_of(entry)
-    assert passage(entry) == f"{entry.question}\nYes."
+def test_labelled_questions_are_learned(tmp_path: Path) -> None:
+    """The published version answers a labelled question by the entry it was labelled with, whatever its words."""
+    labels = tmp_path / "labels.jsonl"
+    lines = [{"text": "five six", "entry_id": "beta"}, {"text": "seven eight", "entry_id": None}]
+    labels.write_text("".join(json.dumps(x) + "\n" for x in lines))
+    report = fakes.build_index(tmp_path, labels=labels)
+    root = tmp_path / "index"
+    snapshot = read(root / publish.current(root))
+    assert snapshot.learned == (0, 1, 0)
+    assert np.allclose(fakes.vectors(["seven eight"]), snapshot.unanswerable, atol=1e-6)
+    found = Retriever(snapshot).examine(Query("five six"))
+    assert snapshot.entries[int(found.places[0])].id == "beta"
+    assert found.signals.wording[0] == pytest.approx(1.0, abs=1e-6)
+    assert (report.entries, report.rows) == (3, 3 + 3 + 1)
+    assert report.calibration == snapshot.calibration
+    assert report.calibration.figures["labelled_questions"] == 2.0
+    assert report.calibration.logistic != PRIOR_LABELLED
+
+
+def test_without_labels_the_published_coefficients_serve(tmp_path: Path) -> None:
+    """An index without labelled questions has the coefficients of public sets, and no figures of its own."""
+    calibration = fakes.build_index(tmp_path).calibration
+    assert (calibration.logistic, dict(calibration.figures)) == (PRIOR, {})
+
+
+def test_the_same_content_is_the_same_version(tmp_path: Path) -> None:
+    """Calibration and learning add nothing that differs from build to build."""
+    labels = tmp_path / "labels.jsonl"
+    lines = [
+        {"text": f"{word} two", "entry_id": i}
+        for word, i in zip(fakes.WORDS[:24], ["alpha", None, "beta"] * 8, strict=True)
+    ]
+    labels.write_text("".join(json.dumps(x) + "\n" for x in lines))
+    first, second = (fakes.build_index(tmp_path, labels=labels) for _ in range(2))
+    assert (first.version, True, False) == (second.version, first.created, second.created)

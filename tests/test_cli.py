@@ -136,11 +136,11 @@ def test_ask_table(plain: Path) -> None:
     abstained = _run("ask", "who", "--index", plain, "--format", "table")
     assert [r.exit_code for r in (answered, ambiguous, abstained)] == [0, 0, 3]
     assert answered.stdout.startswith("Official answer\n\nWhat is alpha?\nRed one. \u201cVerbatim\u201d, [link](https")
-    # The logits are 2 and -2: 0.88 and 0.12.
+    # The logits are 2 and -3: 0.88 and 0.05.
     assert re.search(
         r"^confidence 0\.88, similarity 1\.00 - faq\.jsonl, bytes \d+ to \d+$", answered.stdout, re.MULTILINE
     )
-    assert re.search(r"0\.12 +0\.67 +What is beta\?", answered.stdout)
+    assert re.search(r"0\.05 +0\.67 +What is beta\?", answered.stdout)
     assert ambiguous.stdout.startswith("Several entries may be meant\n")
     assert abstained.stdout.startswith("There is no official answer to this\n")
     assert "Red one" not in abstained.stdout

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+from collections import Counter
+from dataclasses import astuple, fields, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +17,14 @@ from qa_service import retriever as module
 from qa_service import text as strings
 from qa_service.artifact import publish
 from qa_service.artifact.read import read
+from qa_service.assemble import assemble
+from qa_service.confidence import Calibration, Signals, evidence, scores
 from qa_service.domain import Outcome, Query
 from qa_service.errors import NotFoundError, QuestionError
 from qa_service.retriever import MAX_QUESTION_CHARS, Retriever, checked_question, today
 from tests import fakes
+from tests.test_assemble import corpus_of, entry
+from tests.test_lexical import oracle
 
 DATED: list[dict[str, object]] = [
     {"id": "old", "question": "What is red?", "answer": "One.", "effective_to": "2026-03-31"},
@@ -160,14 +167,25 @@ def test_warming_leaves_no_trace(retriever: Retriever) -> None:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 entries of three words each."""
+    """300 entries with questions of five words, some with alternates, and 100 labelled questions."""
     draw = np.random.default_rng(5)
     faq: list[dict[str, object]] = [
-        {"id": f"e{i}", "question": " ".join(draw.choice(fakes.WORDS, 4)) + f" n{i}?", "answer": f"Answer n{i} red."}
+        {
+            "id": f"e{i}",
+            "question": " ".join(draw.choice(fakes.WORDS, 4)) + f" n{i}?",
+            "answer": f"Answer n{i} red.",
+            "alternates": [" ".join(draw.choice(fakes.WORDS, 3))] * (i % 3 == 0),
+        }
         for i in range(300)
     ]
     folder = tmp_path_factory.mktemp("large")
-    fakes.build_index(folder, faq)
+    labels = folder / "labels.jsonl"
+    asked = [
+        {"text": " ".join(draw.choice(fakes.WORDS, 3)), "entry_id": None if i % 4 == 0 else f"e{i * 7 % 300}"}
+        for i in range(100)
+    ]
+    labels.write_text("".join(json.dumps(x) + "\n" for x in asked))
+    fakes.build_index(folder, faq, labels)
     return folder / "index"
 
 
@@ -184,26 +202,176 @@ def test_candidates_are_scored_as_all_entries_are(
         patch.setattr(module, "_CANDIDATE_ROWS", 64)
         patch.setattr(module, "_CANDIDATE_LEXICAL", 32)
         some = Retriever(snapshot).examine(query)
+    assert len(exact.places) == 300
     assert len(some.places) < len(exact.places)
     by_place = dict(zip(exact.places.tolist(), exact.score.tolist(), strict=True))
     assert [by_place[p] for p in some.places.tolist()] == some.score.tolist()
     assert exact.score[0] == some.score[0]
 
 
-def test_signals_equal_a_loop_over_everything(large: Path) -> None:
+@pytest.mark.parametrize("question", ["red green status", "what must a compny do", "n7 n8 alpha", "zebra"])
+def test_signals_equal_a_loop_over_everything(large: Path, question: str) -> None:
     """The signals of every entry are what plain loops over texts, vectors and words give."""
     snapshot = read(large / publish.current(large))
+    lines = (large.parent / "labels.jsonl").read_text().splitlines()
+    learned: dict[str, list[str]] = {}
+    for line in map(json.loads, lines):
+        learned.setdefault(line["entry_id"] or "", []).append(line["text"])
+    texts = [[*w, *learned.get(e.id, [])] for e, w in zip(snapshot.entries, snapshot.wordings, strict=True)]
+    entry_documents, wording_documents = [], []
+    for one, held in zip(snapshot.entries, texts, strict=True):
+        document = {t: float(n) for t, n in Counter(strings.terms(one.answer)).items()}
+        for text in held:
+            for term in strings.terms(text):
+                document[term] = document.get(term, 0.0) + 5.0
+        entry_documents.append(document)
+        wording_documents += [{t: float(n) for t, n in Counter(strings.terms(text)).items()} for text in held]
+    entry_words = oracle(entry_documents, strings.terms(question))
+    flat = iter(oracle(wording_documents, strings.terms(question)))
+    wording_words = [max(next(flat) for _ in held) for held in texts]
+
+    found = Retriever(snapshot).examine(Query(question))
+    vector = fakes.vectors([question])[0]
+    assert sorted(found.places.tolist()) == list(range(300))
+    for rank, place in enumerate(found.places.tolist()):
+        one, rows = snapshot.entries[place], fakes.vectors(texts[place])
+        passage = fakes.vectors([f"{one.question}\n{one.answer}"])[0]
+        centre = rows.mean(axis=0) + passage
+        expected = [
+            max(float(row @ vector) for row in rows),
+            float(passage @ vector),
+            float(centre @ vector) / max(float(np.linalg.norm(centre)), 1e-12),
+            entry_words[place],
+            wording_words[place],
+        ]
+        assert expected == pytest.approx([getattr(found.signals, f.name)[rank] for f in fields(Signals)], abs=2e-6)
+        weighted = sum(w * x for w, x in zip(astuple(snapshot.calibration.weights), expected, strict=True))
+        assert found.score[rank] == pytest.approx(weighted, abs=2e-6)
+        published = fakes.vectors(snapshot.wordings[place]) @ vector
+        assert found.similarity[rank] == pytest.approx(published.max(), abs=1e-6)
+        assert published[found.wordings[rank]] == pytest.approx(published.max(), abs=1e-6)
+
+
+def test_an_examination_is_in_order_of_the_score(large: Path) -> None:
+    """Score, evidence and confidence fall together, and are what the calibration makes of the signals."""
+    snapshot = read(large / publish.current(large))
     found = Retriever(snapshot).examine(Query("red green status"))
-    vector = fakes.vectors(["red green status"])[0]
-    lexical = snapshot.lexicon.scores(strings.terms("red green status"))
-    for rank in range(0, len(found.places), 17):
-        place = int(found.places[rank])
-        cosines = fakes.vectors(snapshot.variants[place]) @ vector
-        entry = snapshot.entries[place]
-        assert found.signals.question[rank] == pytest.approx(cosines.max(), abs=1e-6)
-        passage = fakes.vectors([f"{entry.question}\n{entry.answer}"])[0] @ vector
-        assert found.signals.question_answer[rank] == pytest.approx(passage, abs=1e-6)
-        assert found.signals.lexical[rank] == lexical[place]
+    weights, logistic = snapshot.calibration.weights, snapshot.calibration.logistic
+    assert np.array_equal(scores(found.signals, weights), found.score)
+    assert np.all(np.diff(found.score) <= 0.0)
+    assert np.all(np.diff(found.evidence) <= 1e-12)
+    assert np.all(np.diff(found.confidence) <= 1e-12)
+    assert np.allclose(evidence(found.score), found.evidence)
+    assert np.allclose(logistic.all(found.evidence, found.novelty), found.confidence)
+
+
+@pytest.fixture
+def taught(tmp_path: Path) -> Retriever:
+    """The fake FAQ, where "five six" was learned as a question of beta, and two questions as unanswerable."""
+    labels = tmp_path / "labels.jsonl"
+    lines = [("five six", "beta"), ("what is seven", None), ("eight nine ten", None)]
+    labels.write_text("".join(json.dumps({"text": t, "entry_id": i}) + "\n" for t, i in lines))
+    fakes.build_index(tmp_path, labels=labels)
+    return Retriever(read(tmp_path / "index" / publish.current(tmp_path / "index")))
+
+
+def test_a_learned_question_counts_but_is_not_shown(taught: Retriever) -> None:
+    """It brings its entry to the top, and what is shown as the match is still a published wording and its own cosine."""
+    found = taught.examine(Query("five six", top=1))
+    assert found.places[0] == 1
+    assert [found.signals.wording[0], found.signals.wording_words[0]] == pytest.approx(
+        [1.0, 1 / (1 + share(2))], abs=1e-6
+    )
+    assert found.similarity[0] == pytest.approx(0.0, abs=1e-6)
+    result = taught.ask([Query("five six", top=1)])[0]
+    (best,) = (*result.answers, *result.related)
+    assert (best.entry.id, best.matched) == ("beta", "What is beta?")
+    assert best.similarity == pytest.approx(0.0, abs=1e-6)
+
+
+def share(length: int) -> float:
+    """What BM25 adds to a single occurrence in a wording of this length, where three have 3 terms and one has 2."""
+    return 1.2 * (0.25 + 0.75 * length / (11 / 4))
+
+
+def test_the_words_of_a_learned_question_score(taught: Retriever) -> None:
+    """Its terms are terms of its entry, and its row among the wordings is a document of its own."""
+    found = taught.examine(Query("five"))
+    assert found.places[0] == 1
+    assert found.signals.wording_words.tolist() == pytest.approx([1 / (1 + share(2)), 0.0, 0.0], abs=1e-6)
+    assert found.signals.entry_words[0] > 0.0
+    assert found.signals.entry_words[1:].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("question", "place", "expected"),
+    [
+        ("what is alpha", 0, 1.0 - (2 / 3 + 0.0) / 2),
+        ("what is beta", 1, (1.0 + 0.0) / 2 - (2 / 3 + 0.0) / 2),
+        ("five six what", 1, (2 / math.sqrt(6) + 1 / 3) / 2 - (1 / 3 + 0.0) / 2),
+        ("eight nine ten", 0, 0.0 - 1 / 2),
+    ],
+)
+def test_novelty_by_hand(taught: Retriever, question: str, place: int, expected: float) -> None:
+    """How much nearer the best entry's wordings are, learned ones too, than the known unanswerable questions."""
+    found = taught.examine(Query(question))
+    assert found.places[0] == place
+    assert found.novelty == pytest.approx(expected, abs=1e-6)
+    logistic = taught.snapshot.calibration.logistic
+    logit = logistic.intercept + logistic.slope * found.evidence[0] + logistic.novelty * expected
+    assert found.confidence[0] == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-5)
+
+
+def test_novelty_where_nothing_is_known(retriever: Retriever, taught: Retriever) -> None:
+    """Without known unanswerable questions, or without a candidate, novelty says nothing."""
+    assert retriever.examine(Query("what is alpha")).novelty == 0.0
+    assert taught.examine(Query("what is alpha", language="fr")).novelty == 0.0
+
+
+def test_an_entry_struck_out_is_no_candidate(taught: Retriever) -> None:
+    """The others keep their signals and scores, and rank as if it were not there."""
+    query = Query("what is beta five")
+    whole, without = taught.examine(query), taught.examine(query, struck_out=1)
+    keep = whole.places != 1
+    assert whole.places[0] == 1
+    assert whole.places[keep].tolist() == without.places.tolist() == [2, 0]
+    assert whole.score[keep].tolist() == without.score.tolist()
+    assert whole.similarity[keep].tolist() == without.similarity.tolist()
+    assert np.array_equal(evidence(without.score), without.evidence)
+    # The best is gamma now, whose answer is the shortest: it shares "what is" with the question, as "what is seven" does.
+    assert without.novelty == pytest.approx(2 / math.sqrt(12) - (2 / math.sqrt(12) + 0.0) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("narrowing", [{}, {"tags": ("two",)}, {"language": "en"}])
+def test_striking_out_leaves_no_trace(tmp_path: Path, narrowing: dict[str, Any]) -> None:
+    """The next question finds the entry again, windows, tags and languages or not."""
+    held = opened(tmp_path, [{**DATED[0], "tags": ["two"]}, {**DATED[1], "tags": ["two"]}], date(2026, 3, 1))
+    query = Query("what is red", **narrowing)
+    before = held.examine(query)
+    assert held.examine(query, struck_out=0).places.tolist() == []
+    assert before.places.tolist() == held.examine(query).places.tolist() == [0]
+
+
+def test_striking_out_narrows_what_is_narrowed(taught: Retriever) -> None:
+    """An entry that is struck out stays out beside a language or a tag."""
+    assert taught.examine(Query("what", language="en"), struck_out=0).places.tolist() == [1]
+    assert taught.examine(Query("what", tags=("two",)), struck_out=1).places.tolist() == []
+
+
+def test_an_entry_without_an_answer_by_hand(tmp_path: Path) -> None:
+    """Its passage signal is the mean cosine of its three nearest wordings, learned ones included, or of all it has."""
+    entries = [
+        entry("many", "alpha", "", "alpha beta", "beta", "gamma"),
+        entry("one", "alpha beta"),
+        entry("two", "mu", "Mu."),
+    ]
+    corpus = corpus_of(tmp_path, entries, ("alpha alpha beta", "many"))
+    root = 1 / math.sqrt(2)
+    near = 3 / math.sqrt(10)
+    for chosen, many in (([], (root + 1.0 + root) / 3), ([0], (near + 1.0 + root) / 3)):
+        found = Retriever(assemble(corpus, chosen, Calibration())).examine(Query("alpha beta"))
+        passage = dict(zip(found.places.tolist(), found.signals.passage.tolist(), strict=True))
+        assert passage == {0: pytest.approx(many, abs=1e-6), 1: pytest.approx(1.0, abs=1e-6), 2: 0.0}
 
 
 def test_a_calibration_is_what_decides(index: Path) -> None:

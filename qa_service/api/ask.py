@@ -76,4 +76,4 @@ def _batch_item(item: object, batch: BatchRequest) -> domain.Query | Problem:
 
 
 def _query(asked: AskRequest) -> domain.Query:
-    return domain.Query(asked.question, asked.top, asked.language, tuple(asked.tags))
+    return domain.Query(asked.question, asked.top, asked.language, tuple(asked.tags), asked.explain)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from qa_service.domain import Entry, Match, Outcome, Result
+from qa_service.domain import Entry, Explanation, Match, Outcome, Result, Rule
 from qa_service.retriever import MAX_QUESTION_CHARS, MAX_TOP
 
 MAX_BATCH = 256
@@ -48,6 +48,7 @@ class AskRequest(Strict):
     top: Top = 3
     language: Language = None
     tags: Tags = Field(default=[], description="Only entries that carry every one of these tags.")
+    explain: bool = Field(default=False, strict=True, description="Say why; it changes nothing in the answer.")
 
 
 class BatchRequest(Strict):
@@ -97,6 +98,33 @@ class AnswerOut(BaseModel):
     reviewed_at: date | None
 
 
+class PartOut(BaseModel):
+    """One signal of the nearest entry's score."""
+
+    name: str
+    value: float
+    weight: float
+    adds: float
+
+
+class ExplanationOut(BaseModel):
+    """Why the question has its outcome, told by the nearest entry; repeats single words of the question."""
+
+    rule: Rule
+    sentence: str
+    entry_id: str | None
+    matched: str | None
+    parts: list[PartOut]
+    shared: list[str]
+    missing: list[str]
+    runner_up: str | None
+    margin: float | None
+    novelty: float
+    confidence: float
+    threshold: float
+    question_language: str | None
+
+
 class AskResponse(BaseModel):
     """What the FAQ says to a question. `answers` and then `related` are the nearest entries, best first."""
 
@@ -127,6 +155,7 @@ class AskResponse(BaseModel):
                         }
                     ],
                     "related": [],
+                    "languages": ["en"],
                     "index_version": "v-0123456789abcdef",
                     "took_ms": 4.2,
                 }
@@ -138,8 +167,10 @@ class AskResponse(BaseModel):
     outcome: Outcome
     answers: list[AnswerOut]
     related: list[RelatedOut]
+    languages: list[str] = Field(description="The languages that the FAQ has.")
     index_version: str
     took_ms: float
+    explanation: ExplanationOut | None = Field(default=None, exclude_if=lambda told: told is None)
 
 
 class FieldError(BaseModel):
@@ -265,8 +296,37 @@ def ask_response(result: Result, query_id: str, took_ms: float) -> AskResponse:
         outcome=result.outcome,
         answers=[answer_out(m) for m in result.answers],
         related=[related_out(m) for m in result.related],
+        languages=list(result.languages),
         index_version=result.index_version,
         took_ms=round(took_ms, 3),
+        explanation=_explanation_out(result.explanation) if result.explanation else None,
+    )
+
+
+def _explanation_out(told: Explanation) -> ExplanationOut:
+    parts = [
+        PartOut(
+            name=part.name,
+            value=round(part.value, _DECIMALS),
+            weight=part.weight,
+            adds=round(part.adds, _DECIMALS),
+        )
+        for part in told.parts
+    ]
+    return ExplanationOut(
+        rule=told.rule,
+        sentence=told.sentence,
+        entry_id=told.entry_id,
+        matched=told.matched,
+        parts=parts,
+        shared=list(told.shared),
+        missing=list(told.missing),
+        runner_up=told.runner_up,
+        margin=None if told.margin is None else round(told.margin, _DECIMALS),
+        novelty=round(told.novelty, _DECIMALS),
+        confidence=round(told.confidence, _DECIMALS),
+        threshold=round(told.threshold, _DECIMALS),
+        question_language=told.question_language,
     )
 
 

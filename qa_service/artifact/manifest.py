@@ -17,25 +17,33 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 ENTRIES = "entries.jsonl"
 VECTORS = "vectors.npy"
+PROTOTYPES = "prototypes.npy"
+UNANSWERABLE = "unanswerable.npy"
 FAISS = "vectors.faiss"
 ENCODER = "encoder.onnx"
 TOKENIZER = "tokenizer.json"
 CALIBRATION = "calibration.json"
-VOCABULARY = "vocabulary.txt"
-POSTINGS_STARTS = "postings_starts.npy"
-POSTINGS_ENTRIES = "postings_entries.npy"
-POSTINGS_SATURATIONS = "postings_saturations.npy"
+ENTRY_LEXICON = "entry_lexicon"
+WORDING_LEXICON = "wording_lexicon"
+_LEXICON_PARTS = ("terms.txt", "starts.npy", "documents.npy", "saturations.npy")
+
+
+def lexicon_files(name: str) -> tuple[str, ...]:
+    """The files of a lexicon: its terms, where their postings start, the documents and the saturations."""
+    return tuple(f"{name}_{part}" for part in _LEXICON_PARTS)
+
+
 FILES = (
     ENTRIES,
     VECTORS,
+    PROTOTYPES,
+    UNANSWERABLE,
     FAISS,
     ENCODER,
     TOKENIZER,
     CALIBRATION,
-    VOCABULARY,
-    POSTINGS_STARTS,
-    POSTINGS_ENTRIES,
-    POSTINGS_SATURATIONS,
+    *lexicon_files(ENTRY_LEXICON),
+    *lexicon_files(WORDING_LEXICON),
 )
 
 _VERSION = re.compile(r"v-[0-9a-f]{16}")

@@ -32,36 +32,43 @@ class Snapshot:
     """One index version in memory.
 
     `vectors` holds a row for each entry's question and answer together, in order of the entries, and then, entry by
-    entry, a row for each of its `variants`.
+    entry, a row for each of its published `wordings` and of the questions it has `learned` (their number). `prototypes`
+    holds the centre of each entry's rows, `unanswerable` the questions that are known to have no answer. The documents of
+    `entry_lexicon` are the entries, those of `wording_lexicon` the wordings, in order of their rows.
     """
 
     version: str
     manifest: Manifest
     entries: tuple[Entry, ...]
-    variants: tuple[tuple[str, ...], ...]
+    wordings: tuple[tuple[str, ...], ...]
+    learned: tuple[int, ...]
     vectors: Floats
+    prototypes: Floats
+    unanswerable: Floats
     index: VectorIndex
-    lexicon: Lexicon
+    entry_lexicon: Lexicon
+    wording_lexicon: Lexicon
     encoder: OnnxEncoder
     calibration: Calibration
 
 
-def entry_to_json(entry: Entry, variants: Sequence[str]) -> str:
+def entry_to_json(entry: Entry, wordings: Sequence[str], learned: int) -> str:
     """One line of the file of entries."""
-    values: dict[str, Any] = asdict(entry) | {"variants": list(variants)}
+    values: dict[str, Any] = asdict(entry) | {"wordings": list(wordings), "learned": learned}
     for name in _DATES:
         values[name] = values[name].isoformat() if values[name] else None
     return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
-def entry_from_json(line: str) -> tuple[Entry, tuple[str, ...]]:
+def entry_from_json(line: str) -> tuple[Entry, tuple[str, ...], int]:
     """Read what `entry_to_json` wrote."""
     values = json.loads(line)
-    variants = tuple(values.pop("variants"))
+    wordings, learned = tuple(values.pop("wordings")), int(values.pop("learned"))
     for name in _DATES:
         values[name] = date.fromisoformat(values[name]) if values[name] else None
     values["source"] = Source(**values["source"])
-    return Entry(**values | {"alternates": tuple(values["alternates"]), "tags": tuple(values["tags"])}), variants
+    entry = Entry(**values | {"alternates": tuple(values["alternates"]), "tags": tuple(values["tags"])})
+    return entry, wordings, learned
 
 
 def read(folder: Path, engine: str = "faiss") -> Snapshot:
@@ -74,36 +81,35 @@ def read(folder: Path, engine: str = "faiss") -> Snapshot:
     file = names.MANIFEST
     try:
         file = names.ENTRIES
-        lines = (folder / file).read_text("utf-8").split("\n")
-        pairs = [entry_from_json(line) for line in lines if line]
+        held = [entry_from_json(line) for line in (folder / file).read_text("utf-8").split("\n") if line]
         file = names.VECTORS
         vectors = _load_array(folder / file)
         file = names.FAISS
         index = engines.engine(engine).load(folder / file, vectors)
-        file = names.VOCABULARY
-        lexicon = _read_lexicon(folder, len(pairs))
         file = names.CALIBRATION
         calibration = Calibration.from_json(json.loads((folder / file).read_bytes()))
         file = names.ENCODER
         encoder = OnnxEncoder(folder / file, folder / names.TOKENIZER, manifest.model)
-    except ArtifactError:
-        raise
+        snapshot = Snapshot(
+            version=folder.name,
+            manifest=manifest,
+            entries=tuple(entry for entry, _, _ in held),
+            wordings=tuple(wordings for _, wordings, _ in held),
+            learned=tuple(learned for _, _, learned in held),
+            vectors=vectors,
+            prototypes=_load_array(folder / (file := names.PROTOTYPES)),
+            unanswerable=_load_array(folder / (file := names.UNANSWERABLE)),
+            index=index,
+            entry_lexicon=_read_lexicon(folder, file := names.ENTRY_LEXICON, len(held)),
+            wording_lexicon=_read_lexicon(folder, file := names.WORDING_LEXICON, len(vectors) - len(held)),
+            encoder=encoder,
+            calibration=calibration,
+        )
     except Exception as exc:
         raise ArtifactError(f"can't be parsed ({type(exc).__name__})", f"{folder.name}/{file}") from exc
-    rows = sum(len(variants) for _, variants in pairs) + len(pairs)
+    rows = len(held) + sum(len(wordings) + learned for _, wordings, learned in held)
     if vectors.shape != (manifest.rows, manifest.model.dimension) or rows != manifest.rows:
         raise ArtifactError(f"holds {vectors.shape[0]} rows, not {rows}", f"{folder.name}/{names.VECTORS}")
-    snapshot = Snapshot(
-        version=folder.name,
-        manifest=manifest,
-        entries=tuple(entry for entry, _ in pairs),
-        variants=tuple(variants for _, variants in pairs),
-        vectors=vectors,
-        index=index,
-        lexicon=lexicon,
-        encoder=encoder,
-        calibration=calibration,
-    )
     _check_canaries(snapshot)
     return snapshot
 
@@ -114,21 +120,35 @@ def _load_array(path: Path) -> NDArray[Any]:
     return mapped
 
 
-def _read_lexicon(folder: Path, size: int) -> Lexicon:
-    terms = (folder / names.VOCABULARY).read_text("utf-8").split("\n")
-    starts, entries, saturations = (
-        _load_array(folder / name)
-        for name in (names.POSTINGS_STARTS, names.POSTINGS_ENTRIES, names.POSTINGS_SATURATIONS)
-    )
-    return Lexicon({term: place for place, term in enumerate(terms) if term}, starts, entries, saturations, size)
+def _read_lexicon(folder: Path, name: str, size: int) -> Lexicon:
+    terms_file, *array_files = names.lexicon_files(name)
+    terms = (folder / terms_file).read_text("utf-8").split("\n")
+    starts, documents, saturations = (_load_array(folder / file) for file in array_files)
+    return Lexicon({term: place for place, term in enumerate(terms) if term}, starts, documents, saturations, size)
 
 
-def write_lexicon(folder: Path, lexicon: Lexicon) -> None:
-    """Write what `read` needs of a lexicon."""
-    (folder / names.VOCABULARY).write_text("\n".join(lexicon.vocabulary), "utf-8")
-    np.save(folder / names.POSTINGS_STARTS, lexicon.starts, allow_pickle=False)
-    np.save(folder / names.POSTINGS_ENTRIES, lexicon.entries, allow_pickle=False)
-    np.save(folder / names.POSTINGS_SATURATIONS, lexicon.saturations, allow_pickle=False)
+def write(folder: Path, snapshot: Snapshot) -> None:
+    """Write what `read` needs of a snapshot, but for the encoder, which the export has written, and the manifest."""
+    held = zip(snapshot.entries, snapshot.wordings, snapshot.learned, strict=True)
+    _write_text(folder / names.ENTRIES, "\n".join(entry_to_json(*one) for one in held))
+    np.save(folder / names.VECTORS, snapshot.vectors, allow_pickle=False)
+    np.save(folder / names.PROTOTYPES, snapshot.prototypes, allow_pickle=False)
+    np.save(folder / names.UNANSWERABLE, snapshot.unanswerable, allow_pickle=False)
+    snapshot.index.save(folder / names.FAISS)
+    for name, lexicon in (
+        (names.ENTRY_LEXICON, snapshot.entry_lexicon),
+        (names.WORDING_LEXICON, snapshot.wording_lexicon),
+    ):
+        terms, starts, documents, saturations = names.lexicon_files(name)
+        (folder / terms).write_text("\n".join(lexicon.vocabulary), "utf-8")
+        np.save(folder / starts, lexicon.starts, allow_pickle=False)
+        np.save(folder / documents, lexicon.documents, allow_pickle=False)
+        np.save(folder / saturations, lexicon.saturations, allow_pickle=False)
+    _write_text(folder / names.CALIBRATION, json.dumps(snapshot.calibration.to_json(), indent=1, sort_keys=True))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text + "\n", "utf-8")
 
 
 def _check_canaries(snapshot: Snapshot) -> None:

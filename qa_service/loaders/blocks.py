@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -13,6 +15,8 @@ from qa_service import text as strings
 
 _PARSER = MarkdownIt("commonmark")
 _ANCHOR = re.compile(r"\s*\{#([^\s}]+)\}\s*$")
+_HTML_ANCHOR = re.compile(r"""<[a-zA-Z][^>]*?\s(?:id|name)\s*=\s*["']?([^\s"'>]+)""")
+_NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,14 @@ class Block:
     anchor: str | None = None
     strong: str = ""
     rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link or an image: its line, counted from 0, and where it leads, as written."""
+
+    line: int
+    target: str
 
 
 def plain(children: Sequence[Token]) -> str:
@@ -105,3 +117,44 @@ def parse(text: str) -> list[Block]:
         level = int(token.tag[1]) if token.type == "heading_open" else 0
         blocks.append(Block(token.type.removesuffix("_open"), first, end, level, seen, anchor, strong, rest))
     return blocks
+
+
+def links(text: str) -> list[Link]:
+    """The links and images of a Markdown text, in order, wherever they stand."""
+    found = []
+    for block in _PARSER.parse(text):
+        line = block.map[0] if block.map else 0
+        for token in block.children or ():
+            if token.type in ("softbreak", "hardbreak"):
+                line += 1
+            target = token.attrs.get({"link_open": "href", "image": "src"}.get(token.type, ""))
+            if target:
+                found.append(Link(line, unquote(str(target))))
+    return found
+
+
+def anchors(text: str) -> frozenset[str]:
+    r"""What a link into a Markdown text may name: its headings as GitHub writes them, `{#names}`, and ids in HTML.
+
+    See https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/
+    basic-writing-and-formatting-syntax#section-links
+
+    >>> sorted(anchors("# What's *new*? {#news}\n\n## Twice\n\n## Twice\n\n<a id='old'></a>"))
+    ['news', 'old', 'twice', 'twice-1', 'whats-new']
+    """
+    names: set[str] = set()
+    seen: Counter[str] = Counter()
+    tokens = _PARSER.parse(text)
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and following:
+            title = plain(following.children or ())
+            if explicit := _ANCHOR.search(title):
+                names.add(explicit.group(1))
+                title = title[: explicit.start()]
+            slug = _NOT_IN_SLUGS.sub("", title.lower()).replace(" ", "-")
+            names.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
+            seen[slug] += 1
+        for part in (token, *(token.children or ())):
+            if part.type in ("html_block", "html_inline"):
+                names |= set(_HTML_ANCHOR.findall(part.content))
+    return frozenset(names)

@@ -1,0 +1,1 @@
+"""Ranking, abstention and calibration on labelled sets."""
