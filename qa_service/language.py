@@ -21,8 +21,8 @@ _FUNCTION_WORDS = {
     "pero porque ser hacer de",
     "fr": "le la les un une des du est sont comment que quoi quand ou qui quel quelle quels quelles pour avec au aux dans et "
     "mon ma mes notre nos votre vos se je nous vous il elle peut pouvons faut avoir etre ne pas sur ce cette ces de si en y",
-    "pt": "o os as um uma uns umas e sao esta estao como que quando onde quem qual quais por para com do da dos das no na nos nas "
-    "meu minha nosso nossa seu sua posso pode podemos ha tenho tem temos preciso nao mas ser fazer de em ao",
+    "pt": "o os as um uma uns umas e sao esta estao como que quando onde quem qual quais por para com do da dos das no na nos "
+    "nas meu minha nosso nossa seu sua posso pode podemos ha tenho tem temos preciso nao mas ser fazer de em ao",
     "it": "il lo la i gli le un uno una e sono sta come che quando dove chi quale quali per con del della dei delle al alla nel "
     "nella mio mia nostro nostra suo sua posso puo possiamo ho ha abbiamo non ma essere fare di da si in",
     "de": "der die das den dem des ein eine einen einem einer ist sind war wie was wann wo wer warum welche welcher welches fur "
