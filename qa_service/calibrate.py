@@ -102,8 +102,11 @@ def newton(  # noqa: PLR0913 (a regression, its prior and its bounds)
         probability = sigmoid(design @ beta + offset)
         gradient = design.T @ (probability - right) + ridge * (beta - prior)
         hessian = (design * (probability * (1.0 - probability))[:, None]).T @ design + np.diag(ridge)
-        # Steps stay short, so that a separable sample can't run away.
-        step = np.clip(np.linalg.solve(hessian, gradient), -2.0, 2.0)
+        # A coefficient that would go below its lowest value stays there, and the others are fitted to it (Bertsekas,
+        # "Projected Newton Methods", 1982). Steps stay short, so that a separable sample can't run away.
+        free = (beta > lowest) | (gradient < 0.0)
+        step = np.zeros(len(beta))
+        step[free] = np.clip(np.linalg.solve(hessian[np.ix_(free, free)], gradient[free]), -2.0, 2.0)
         moved = np.maximum(beta - step, lowest)
         if float(np.max(np.abs(moved - beta))) < 1e-9:  # noqa: PLR2004
             break

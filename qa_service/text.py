@@ -84,7 +84,7 @@ def stem(word: str) -> str:
     """A light stem of an English word; other words are hardly touched, and both sides of a match are treated alike.
 
     >>> [stem(w) for w in ("companies", "suppliers", "requested", "status", "2026s")]
-    ['company', 'suppli', 'request', 'status', '2026s']
+    ['compani', 'suppli', 'request', 'status', '2026s']
     """
     if len(word) < _MIN_STEMMED or not word.isascii() or any(ch.isdigit() for ch in word):
         return word
