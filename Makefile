@@ -9,6 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BENCH ?= .venv-bench
 EVAL ?=
+SETS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SOURCES := qa_service scripts tests benchmarks
@@ -42,7 +43,7 @@ faults: $(INSTALLED)  ## kill and fail a publish at every system call (needs str
 
 quality: $(BENCH)/.installed  ## ranking and abstention on labelled sets: make quality EVAL=<folder>
 	@test -n "$(EVAL)" || { echo "make quality EVAL=<folder of the labelled sets>"; exit 2; }
-	TQDM_DISABLE=1 $(BENCH)/bin/python benchmarks/quality/run.py $(EVAL)
+	TQDM_DISABLE=1 $(BENCH)/bin/python benchmarks/quality/run.py $(EVAL) $(SETS)
 
 $(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

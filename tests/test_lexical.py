@@ -123,6 +123,7 @@ def test_a_known_term_is_never_taken_for_another() -> None:
         ("teller", "seller"),
         ("seeker", "seller"),  # " s se er r": 2 · 4 / (7 + 7) is too few
         ("abcdefg1", "abcdefg"),
+        ("abcdefghmnop", "abcdefghqrstu"),  # 2 · 8 / (13 + 14), or 0.593
     ],
 )
 def test_what_is_not_taken_for_a_misspelling(term: str, held: str) -> None:
