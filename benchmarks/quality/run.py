@@ -1,4 +1,4 @@
-"""Ranking, abstention and calibration on labelled sets, beside the baselines: `make quality EVAL=<folder of the sets>`, all or those named."""
+"""Ranking, abstention and calibration on labelled sets, beside the baselines: `make quality EVAL=<folder>`."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def report(results: dict[str, Any], pooled: float) -> list[str]:
         "",
         *table(results, "recall_5"),
         "",
-        f"Top-1 above the cosine to the question, mean of {', '.join(n for n in results if n in CLEAN)}: {100 * gain:+.1f} points. "
+        f"Top-1 above the cosine to the question, mean of {', '.join(CLEAN)}: {100 * gain:+.1f} points. "
         f"int8 against fp32, mean of all sets: {-100 * loss:+.2f} points of top-1.",
         "",
         "## Abstention and calibration, with no labelled question of the set",
