@@ -60,7 +60,7 @@ def _learn(corpus: Corpus, chosen: Iterable[int]) -> _Learned:
     places = {entry.id: place for place, entry in enumerate(corpus.entries)}
     by_entry: defaultdict[int, list[int]] = defaultdict(list)
     unanswerable = []
-    for number in chosen:
+    for number in sorted(set(chosen)):
         ids = corpus.labelled[number].entry_ids
         if len(ids) == 1:  # where several entries are right, the question would make them rivals of each other
             by_entry[places[ids[0]]].append(number)

@@ -149,6 +149,9 @@ def calibrate(corpus: Corpus) -> Calibration:
     most 5 % of those that are known to be unanswerable through. Without: the coefficients of public sets, and a threshold
     above what nine in ten of the FAQ's own questions reach when their own entry is struck out.
     """
+    # Every entry is taken to be in effect: the same content must give the same calibration on whatever day it is built.
+    timeless = tuple(replace(entry, effective_from=None, effective_to=None) for entry in corpus.entries)
+    corpus = replace(corpus, entries=timeless)
     known = [q for q in corpus.labelled if not q.entry_ids]
     prior = PRIOR_LABELLED if known else PRIOR
     calibration = Calibration(logistic=prior)
