@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from qa_service import labels, loaders
 from qa_service import text as strings
@@ -19,12 +16,11 @@ from qa_service.artifact.read import Snapshot, write
 from qa_service.assemble import Corpus, assemble, passage_of, wordings_of
 from qa_service.calibrate import calibrate
 from qa_service.confidence import Calibration
-from qa_service.domain import Document, Entry, Floats, LabelledQuestion
-from qa_service.encoder import Encode, OnnxEncoder, usable_processors
+from qa_service.domain import Document, Entry, LabelledQuestion
+from qa_service.encoder import OnnxEncoder, encode_all
 from qa_service.export import Export
 from qa_service.fidelity import Fidelity, measure
 
-_CHUNK = 32
 _CANARY = "What must a company do to keep its status while a request is pending?"
 
 Progress = Callable[[str, int, int], None]
@@ -112,32 +108,26 @@ def embed(
     passages = [passage_of(entry) for entry in entries]
     asked = [strings.normalise(q.text) for q in labelled]
 
+    def reported(step: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(step, done, total)
+
     def embedded(precision: str) -> Corpus:
         encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, export.write(folder, precision))
         return Corpus(
             entries=entries,
             wordings=wordings,
-            passage_vectors=_encode(encoder.encode_documents, passages, f"embedding answers ({precision})", progress),
-            wording_vectors=_encode(encoder.encode_queries, flat, f"embedding questions ({precision})", progress),
+            passage_vectors=encode_all(
+                encoder.encode_documents, passages, reported(f"embedding answers ({precision})")
+            ),
+            wording_vectors=encode_all(encoder.encode_queries, flat, reported(f"embedding questions ({precision})")),
             labelled=labelled,
-            labelled_vectors=_encode(encoder.encode_queries, asked, f"embedding labels ({precision})", progress),
+            labelled_vectors=encode_all(encoder.encode_queries, asked, reported(f"embedding labels ({precision})")),
             encoder=encoder,
         )
 
     corpus = embedded("int8")
     fidelity = measure(corpus, passages, flat, export)
     return (corpus if fidelity.precision == "int8" else embedded("fp32")), fidelity
-
-
-def _encode(encode: Encode, texts: Sequence[str], step: str, progress: Progress) -> Floats:
-    """Embed many texts on all processors; shape (len(texts), dimension)."""
-    chunks = [texts[i : i + _CHUNK] for i in range(0, len(texts), _CHUNK)]
-    parts = [encode([])]
-    with ThreadPoolExecutor(usable_processors()) as pool:
-        for part in pool.map(encode, chunks):
-            parts.append(part)
-            progress(step, min((len(parts) - 1) * _CHUNK, len(texts)), len(texts))
-    return np.concatenate(parts)
 
 
 def _manifest(folder: Path, documents: Sequence[Document], snapshot: Snapshot, fidelity: Fidelity) -> Manifest:

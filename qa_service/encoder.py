@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,28 @@ from qa_service.domain import Floats, ModelCard
 
 Encode = Callable[[Sequence[str]], Floats]
 
+_CHUNK = 32
+
 
 def usable_processors() -> int:
     """Processors that this process may use; a container or `taskset` may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def encode_all(
+    encode: Encode, texts: Sequence[str], progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Floats:
+    """Embed many texts on all processors, in their order; shape (len(texts), dimension).
+
+    `progress` is told how many texts are done, and of how many.
+    """
+    chunks = [texts[i : i + _CHUNK] for i in range(0, len(texts), _CHUNK)]
+    parts = [encode([])]
+    with ThreadPoolExecutor(usable_processors()) as pool:
+        for part in pool.map(encode, chunks):
+            parts.append(part)
+            progress(min((len(parts) - 1) * _CHUNK, len(texts)), len(texts))
+    return np.concatenate(parts)
 
 
 class OnnxEncoder:
@@ -52,6 +71,13 @@ class OnnxEncoder:
     def encode_documents(self, texts: Sequence[str]) -> Floats:
         """Embed answers with their questions; shape (len(texts), dimension), float32, unit length."""
         return self._encode(texts, self.card.document_prompt)
+
+    def beyond_window(self, text: str, prompt: str = "") -> str:
+        """What of a text, after its prompt, lies beyond the tokens that the model reads; empty where it fits."""
+        encoded = self._tokenizer.encode(prompt + text)
+        if not encoded.overflowing:
+            return ""
+        return text[max(0, max(end for _, end in encoded.offsets) - len(prompt)) :].strip()
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Floats:
         if not texts:

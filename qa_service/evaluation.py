@@ -155,8 +155,7 @@ def learned_questions(snapshot: Snapshot, questions: Sequence[LabelledQuestion])
     of its entries, or of a question known to be unanswerable.
     """
     places = {entry.id: place for place, entry in enumerate(snapshot.entries)}
-    published = np.array([len(w) for w in snapshot.wordings], dtype=np.int64)
-    ends = len(published) + np.cumsum(published + np.array(snapshot.learned, dtype=np.int64))
+    ends = snapshot.wording_starts + snapshot.wording_counts
 
     def known(question: LabelledQuestion) -> bool:
         vector = snapshot.encoder.encode_queries([strings.normalise(question.text)])[0]

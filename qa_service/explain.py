@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -24,33 +24,30 @@ _SENTENCES = {
 def explain(snapshot: Snapshot, question: str, found: Examination, rule: Rule, spoken: str | None) -> Explanation:
     """Put into words and figures what an examination holds; it computes nothing that an outcome depends on."""
     calibration = snapshot.calibration
-    joint = joint_confidence(found.confidence, calibration)
-    languages = snapshot.manifest.languages
+    nothing = Explanation(
+        rule=rule,
+        sentence=_SENTENCES[rule],
+        entry_id=None,
+        matched=None,
+        parts=(),
+        shared=(),
+        missing=(),
+        runner_up=None,
+        margin=None,
+        novelty=found.novelty,
+        confidence=joint_confidence(found.confidence, calibration),
+        threshold=calibration.answer_threshold,
+        question_language=spoken,
+        languages=snapshot.manifest.languages,
+    )
     if not len(found.places):
-        sentence = _SENTENCES[rule]
-        return Explanation(
-            rule,
-            sentence,
-            None,
-            None,
-            (),
-            (),
-            (),
-            None,
-            None,
-            0.0,
-            joint,
-            calibration.answer_threshold,
-            spoken,
-            languages,
-        )
+        return nothing
     place = int(found.places[0])
     weights, adds = asdict(calibration.weights), contributions(found.signals, calibration.weights)
     shared, missing = _words(snapshot, question, place)
     several = len(found.places) > 1
-    return Explanation(
-        rule=rule,
-        sentence=_SENTENCES[rule],
+    return replace(
+        nothing,
         entry_id=snapshot.entries[place].id,
         matched=snapshot.wordings[place][int(found.wordings[0])],
         parts=tuple(
@@ -61,11 +58,6 @@ def explain(snapshot: Snapshot, question: str, found: Examination, rule: Rule, s
         missing=missing,
         runner_up=snapshot.entries[int(found.places[1])].id if several else None,
         margin=float(found.score[0] - found.score[1]) if several else None,
-        novelty=found.novelty,
-        confidence=joint,
-        threshold=calibration.answer_threshold,
-        question_language=spoken,
-        languages=languages,
     )
 
 

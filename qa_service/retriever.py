@@ -53,12 +53,9 @@ class Retriever:
         self._clock = clock
         entries = snapshot.entries
         self._places = {entry.id: place for place, entry in enumerate(entries)}
-        published = np.array([len(w) for w in snapshot.wordings], dtype=np.int64)
-        self._counts = published + np.array(snapshot.learned, dtype=np.int64)
-        # Rows of the vectors: question and answer of every entry first, then the wordings, entry by entry.
-        self._starts = len(entries) + np.cumsum(self._counts) - self._counts
+        self._published, self._counts = snapshot.published_counts, snapshot.wording_counts
+        self._starts = snapshot.wording_starts
         self._row_entries = np.concatenate((np.arange(len(entries)), np.repeat(np.arange(len(entries)), self._counts)))
-        self._published = published
         self._answerless = np.array([not entry.answer for entry in entries], dtype=np.bool_)
         self._windows = any(e.effective_from or e.effective_to for e in entries)
         self._languages = np.array([e.language.lower() for e in entries])

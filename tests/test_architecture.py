@@ -62,6 +62,7 @@ FLOORS = {
     "doctor": 7,
     "api": 7,
     "api.schemas": 7,
+    "api.convert": 7.1,
     "api.engine": 7,
     "api.live": 7,
     "api.guard": 7,

@@ -30,14 +30,7 @@ _QA = str(Path(sys.executable).parent / "qa")
 _SECONDS = 120
 
 
-@pytest.fixture(autouse=True)
-def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither settings nor the look of a terminal come from the environment that the tests run in."""
-    for name in [n for n in os.environ if n.startswith("QA_")]:
-        monkeypatch.delenv(name)
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERMINAL_WIDTH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "100")
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 def _recalibrate(root: Path, calibration: Calibration) -> str:

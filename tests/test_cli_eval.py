@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,7 @@ LABELS: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither settings nor the look of a terminal come from the environment that the tests run in."""
-    for name in [n for n in os.environ if n.startswith("QA_")]:
-        monkeypatch.delenv(name)
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "TERMINAL_WIDTH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "100")
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 def write(path: Path, labels: list[tuple[str, Any]]) -> Path:

@@ -14,7 +14,7 @@ from qa_service.artifact.read import read
 from qa_service.confidence import Calibration, Weights
 from qa_service.domain import LabelledQuestion
 from qa_service.lint import RULES, Finding, Material, Severity, fails, lint, prepare
-from qa_service.lint.texts import cut_text, is_contact_only, question_parts
+from qa_service.lint.texts import is_contact_only, question_parts
 from tests import fakes
 
 DAY = date(2026, 6, 1)
@@ -441,6 +441,6 @@ def test_too_long(materials: Materials) -> None:
 def test_what_is_cut(materials: Materials) -> None:
     """The rest of the text beyond the last token that is read; a prompt takes its place in the window."""
     encoder = materials.snapshot.encoder
-    assert cut_text(encoder, "", "mu " * 256) == ""
-    assert cut_text(encoder, "", "mu " * 256 + "eta theta") == "eta theta"
-    assert cut_text(encoder, "what is ", "mu " * 255) == "mu"
+    assert encoder.beyond_window("mu " * 256, "") == ""
+    assert encoder.beyond_window("mu " * 256 + "eta theta", "") == "eta theta"
+    assert encoder.beyond_window("mu " * 255, "what is ") == "mu"

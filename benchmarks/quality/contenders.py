@@ -18,7 +18,7 @@ from qa_service.artifact.manifest import ENCODER, TOKENIZER
 from qa_service.assemble import Corpus, assemble, passage_of, wordings_of
 from qa_service.confidence import Calibration
 from qa_service.domain import Entry, Floats, Query
-from qa_service.encoder import OnnxEncoder
+from qa_service.encoder import OnnxEncoder, encode_all
 from qa_service.export import Export
 from qa_service.retriever import MAX_QUESTION_CHARS, Retriever
 
@@ -93,8 +93,8 @@ class Ours:
         self._corpus = Corpus(
             entries=held.entries,
             wordings=wordings,
-            passage_vectors=_encode(encoder, [passage_of(e) for e in held.entries]),
-            wording_vectors=_encode(encoder, [w for own in wordings for w in own]),
+            passage_vectors=encode_all(encoder.encode_documents, [passage_of(e) for e in held.entries]),
+            wording_vectors=encode_all(encoder.encode_queries, [w for own in wordings for w in own]),
             labelled=(),
             labelled_vectors=np.empty((0, encoder.card.dimension), dtype=np.float32),
             encoder=encoder,
@@ -115,12 +115,6 @@ class Ours:
                 wording_vectors=np.concatenate([rows[i] for i in kept]),
             )
         return Retriever(assemble(corpus, (), Calibration(), "faiss"))
-
-
-def _encode(encoder: OnnxEncoder, texts: Sequence[str]) -> Floats:
-    chunks = [texts[i : i + 64] for i in range(0, len(texts), 64)]
-    with ThreadPoolExecutor(2) as pool:
-        return np.concatenate(list(pool.map(encoder.encode_queries, chunks)))
 
 
 def ask(retriever: Retriever, queries: Sequence[str], entries: int) -> tuple[Scores, NDArray[np.float64]]:

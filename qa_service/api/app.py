@@ -88,9 +88,7 @@ def _render_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, exc: RequestValidationError) -> Response:
-        errors = problems.field_errors(exc.errors())
-        detail = "; ".join(f"{e.field}: {e.message}" for e in errors[:3])
-        return problems.respond(problems.describe(422, "request-invalid", detail, errors))
+        return problems.respond(problems.invalid(exc.errors()))
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, exc: HTTPException) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from qa_service import domain
 from qa_service.api import problems, replies
+from qa_service.api.convert import ask_response
 from qa_service.api.engine import Engine
 from qa_service.api.live import LiveIndex
 from qa_service.api.schemas import (
@@ -20,7 +21,6 @@ from qa_service.api.schemas import (
     BatchRequest,
     BatchResponse,
     Problem,
-    ask_response,
 )
 from qa_service.errors import QuestionError
 from qa_service.observe import Metrics
@@ -66,10 +66,7 @@ def _batch_item(item: object, batch: BatchRequest) -> domain.Query | Problem:
         asked = AskRequest.model_validate(values)
         checked_question(asked.question)
     except ValidationError as exc:
-        errors = problems.field_errors(exc.errors(include_url=False, include_input=False, include_context=False))
-        return problems.describe(
-            422, "request-invalid", "; ".join(f"{e.field}: {e.message}" for e in errors[:3]), errors
-        )
+        return problems.invalid(exc.errors(include_url=False, include_input=False, include_context=False))
     except QuestionError as exc:
         return problems.problem(exc)
     return _query(asked)

@@ -9,10 +9,15 @@ from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
 from qa_service import __version__
+from qa_service.api.convert import entry_out
 from qa_service.api.live import LiveIndex
 from qa_service.api.replies import conditional, errors
-from qa_service.api.schemas import EntriesPage, EntryOut, Info, ModelOut, entry_out
+from qa_service.api.schemas import EntriesPage, EntryOut, Info, ModelOut
+from qa_service.artifact.read import Snapshot
 from qa_service.errors import CursorError
+from qa_service.retriever import Retriever
+
+_UNKNOWN_CURSOR = "the cursor is not one of this index; begin again without it"
 
 
 def add(app: FastAPI, live: LiveIndex) -> None:
@@ -29,24 +34,7 @@ def add(app: FastAPI, live: LiveIndex) -> None:
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         cursor: Annotated[str | None, Query(max_length=1000)] = None,
     ) -> Response:
-        retriever = live.retriever()
-        held = retriever.effective_entries()
-        start = 0
-        if cursor is not None:
-            last = _from_cursor(cursor)
-            start = next((i + 1 for i, entry in enumerate(held) if entry.id == last), 0)
-            if not start:
-                raise CursorError("the cursor is not one of this index; begin again without it")
-        page = held[start : start + limit]
-        more = start + limit < len(held)
-        return conditional(
-            request,
-            EntriesPage(
-                entries=[entry_out(e) for e in page],
-                next_cursor=_to_cursor(page[-1].id) if more else None,
-                index_version=retriever.version,
-            ),
-        )
+        return conditional(request, _page(live.retriever(), limit, cursor))
 
     @app.get(
         "/v1/entries/{entry_id}",
@@ -59,26 +47,43 @@ def add(app: FastAPI, live: LiveIndex) -> None:
 
     @app.get("/v1/info", response_model=Info, responses=errors(503), summary="What serves")
     async def info(request: Request) -> Response:
-        snapshot = live.retriever().snapshot
-        card = snapshot.manifest.model
-        return conditional(
-            request,
-            Info(
-                service_version=__version__,
-                index_version=snapshot.version,
-                model=ModelOut(
-                    name=card.name,
-                    precision=card.precision,
-                    dimension=card.dimension,
-                    weights_sha256=card.weights_sha256,
-                ),
-                entries=len(snapshot.entries),
-                languages=list(snapshot.manifest.languages),
-                documents=dict(snapshot.manifest.documents),
-                answer_threshold=round(snapshot.calibration.answer_threshold, 6),
-                figures=dict(snapshot.calibration.figures),
-            ),
-        )
+        return conditional(request, _info(live.retriever().snapshot))
+
+
+def _page(retriever: Retriever, limit: int, cursor: str | None) -> EntriesPage:
+    held = retriever.effective_entries()
+    start = 0
+    if cursor is not None:
+        last = _from_cursor(cursor)
+        start = next((i + 1 for i, entry in enumerate(held) if entry.id == last), 0)
+        if not start:
+            raise CursorError(_UNKNOWN_CURSOR)
+    page = held[start : start + limit]
+    more = start + limit < len(held)
+    return EntriesPage(
+        entries=[entry_out(e) for e in page],
+        next_cursor=_to_cursor(page[-1].id) if more else None,
+        index_version=retriever.version,
+    )
+
+
+def _info(snapshot: Snapshot) -> Info:
+    card = snapshot.manifest.model
+    return Info(
+        service_version=__version__,
+        index_version=snapshot.version,
+        model=ModelOut(
+            name=card.name,
+            precision=card.precision,
+            dimension=card.dimension,
+            weights_sha256=card.weights_sha256,
+        ),
+        entries=len(snapshot.entries),
+        languages=list(snapshot.manifest.languages),
+        documents=dict(snapshot.manifest.documents),
+        answer_threshold=round(snapshot.calibration.answer_threshold, 6),
+        figures=dict(snapshot.calibration.figures),
+    )
 
 
 def _to_cursor(entry_id: str) -> str:
@@ -89,4 +94,4 @@ def _from_cursor(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError:
-        raise CursorError("the cursor is not one of this index; begin again without it") from None
+        raise CursorError(_UNKNOWN_CURSOR) from None

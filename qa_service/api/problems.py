@@ -37,6 +37,12 @@ def describe(status: int, code: str, detail: str, errors: list[FieldError] | Non
     )
 
 
+def invalid(found: Iterable[Any]) -> Problem:
+    """The description of a request that breaks its schema, from what pydantic or FastAPI found."""
+    errors = field_errors(found)
+    return describe(422, "request-invalid", "; ".join(f"{e.field}: {e.message}" for e in errors[:3]), errors)
+
+
 def respond(described: Problem, headers: dict[str, str] | None = None) -> Response:
     """The response for a description; overload says when to come back."""
     body = json.dumps(described.model_dump(exclude_none=True), ensure_ascii=True).encode()

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from qa_service.domain import Entry, Explanation, Match, Outcome, Result, Rule
+from qa_service.domain import Outcome, Rule
 from qa_service.retriever import MAX_QUESTION_CHARS, MAX_TOP
 
 MAX_BATCH = 256
-_DECIMALS = 6
 
 _QUESTION = "If our profile extension is granted, are we still certified?"
 _ENTRY_ID = "if-a-profile-extension-is-requested-and-granted-does-16c86f"
@@ -256,91 +255,3 @@ class Ready(BaseModel):
     status: str
     index_version: str
     refused: str | None
-
-
-def answer_out(match: Match) -> AnswerOut:
-    """An answer as it is sent."""
-    return AnswerOut(
-        id=match.entry.id,
-        question=match.entry.question,
-        answer=match.entry.answer,
-        confidence=round(match.confidence, _DECIMALS),
-        similarity=round(match.similarity, _DECIMALS),
-        matched=match.matched,
-        source=_source_out(match.entry),
-        language=match.entry.language,
-        tags=list(match.entry.tags),
-        reviewed_at=match.entry.reviewed_at,
-    )
-
-
-def related_out(match: Match) -> RelatedOut:
-    """A near entry as it is sent, without its answer."""
-    return RelatedOut(
-        id=match.entry.id,
-        question=match.entry.question,
-        confidence=round(match.confidence, _DECIMALS),
-        similarity=round(match.similarity, _DECIMALS),
-    )
-
-
-def _source_out(entry: Entry) -> SourceOut:
-    source = entry.source
-    return SourceOut(document=source.document, uri=source.uri, sha256=source.sha256, start=source.start, end=source.end)
-
-
-def ask_response(result: Result, query_id: str, took_ms: float) -> AskResponse:
-    """A result as it is sent."""
-    return AskResponse(
-        query_id=query_id,
-        outcome=result.outcome,
-        answers=[answer_out(m) for m in result.answers],
-        related=[related_out(m) for m in result.related],
-        languages=list(result.languages),
-        index_version=result.index_version,
-        took_ms=round(took_ms, 3),
-        explanation=_explanation_out(result.explanation) if result.explanation else None,
-    )
-
-
-def _explanation_out(told: Explanation) -> ExplanationOut:
-    parts = [
-        PartOut(
-            name=part.name,
-            value=round(part.value, _DECIMALS),
-            weight=part.weight,
-            adds=round(part.adds, _DECIMALS),
-        )
-        for part in told.parts
-    ]
-    return ExplanationOut(
-        rule=told.rule,
-        sentence=told.sentence,
-        entry_id=told.entry_id,
-        matched=told.matched,
-        parts=parts,
-        shared=list(told.shared),
-        missing=list(told.missing),
-        runner_up=told.runner_up,
-        margin=None if told.margin is None else round(told.margin, _DECIMALS),
-        novelty=round(told.novelty, _DECIMALS),
-        confidence=round(told.confidence, _DECIMALS),
-        threshold=round(told.threshold, _DECIMALS),
-        question_language=told.question_language,
-    )
-
-
-def entry_out(entry: Entry) -> EntryOut:
-    """An entry as it is sent."""
-    return EntryOut(
-        id=entry.id,
-        question=entry.question,
-        answer=entry.answer,
-        alternates=list(entry.alternates),
-        source=_source_out(entry),
-        language=entry.language,
-        tags=list(entry.tags),
-        effective_from=entry.effective_from,
-        effective_to=entry.effective_to,
-        reviewed_at=entry.reviewed_at,
-    )

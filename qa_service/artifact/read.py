@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from qa_service import vectors as engines
 from qa_service.artifact import manifest as names
 from qa_service.artifact.manifest import Manifest, verify
 from qa_service.confidence import Calibration
-from qa_service.domain import Entry, Floats, Source
+from qa_service.domain import Entry, Floats, Ints, Source
 from qa_service.encoder import OnnxEncoder
 from qa_service.errors import ArtifactError
 from qa_service.lexical import Lexicon
@@ -50,6 +51,22 @@ class Snapshot:
     wording_lexicon: Lexicon
     encoder: OnnxEncoder
     calibration: Calibration
+
+    @cached_property
+    def published_counts(self) -> Ints:
+        """How many rows of published wordings each entry has; shape (entries,)."""
+        return np.array([len(wordings) for wordings in self.wordings], dtype=np.int64)
+
+    @cached_property
+    def wording_counts(self) -> Ints:
+        """How many rows of wordings each entry has, published first and then learned; shape (entries,)."""
+        return self.published_counts + np.array(self.learned, dtype=np.int64)
+
+    @cached_property
+    def wording_starts(self) -> Ints:
+        """The row of `vectors` at which the wordings of each entry begin; shape (entries,)."""
+        starts: Ints = len(self.entries) + np.cumsum(self.wording_counts) - self.wording_counts
+        return starts
 
 
 def entry_to_json(entry: Entry, wordings: Sequence[str], learned: int) -> str:

@@ -51,7 +51,7 @@ def ask(  # noqa: PLR0913 (one parameter an option)
             if form is Format.TABLE:
                 _print_result(result)
             else:
-                from qa_service.api.schemas import ask_response  # noqa: PLC0415 (a table does not need it)
+                from qa_service.api.convert import ask_response  # noqa: PLC0415 (a table does not need it)
 
                 response = ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000)
                 if form is Format.JSONL:
@@ -131,7 +131,7 @@ def _print_explanation(told: Explanation) -> None:
 def entries(index: IndexDir = None, chosen: Formatted = None) -> None:
     """List the official questions and answers in effect."""
     with told() as settings:
-        from qa_service.api.schemas import entry_out  # noqa: PLC0415 (heavy; not every command needs it)
+        from qa_service.api.convert import entry_out  # noqa: PLC0415 (heavy; not every command needs it)
 
         held = open_retriever(index or settings.index_dir, settings.vector_engine).effective_entries()
         form = format_of(chosen)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qa_service.cli.common import Format, Formatted, IndexDir, app, format_of, stdout, told
+from qa_service.cli.common import Format, Formatted, IndexDir, app, format_of, open_retriever, stdout, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,13 +40,12 @@ def lint(  # noqa: PLR0913 (one parameter an option)
         from qa_service import labels as labelling  # noqa: PLC0415 (heavy; not every command needs it)
         from qa_service import lint as linting  # noqa: PLC0415 (as above)
         from qa_service import loaders  # noqa: PLC0415 (as above)
-        from qa_service.artifact import publish, read  # noqa: PLC0415 (as above)
 
         paths, root = sources or [settings.data_dir], index or settings.index_dir
         documents = loaders.load(paths, settings.language)
         known = {entry.id for document in documents for entry in document.entries}
         asked = labelling.read(labels, known) if labels else ()
-        snapshot = read.read(root / publish.current(root), settings.vector_engine)
+        snapshot = open_retriever(root, settings.vector_engine).snapshot
         files = {name: path for source in paths for name, path in _files(source, loaders.find)}
         findings = linting.lint(linting.prepare(documents, files, snapshot, asked, stale_days=stale_days))
         _print(findings, format_of(chosen))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -17,7 +16,7 @@ from qa_service.artifact.read import Snapshot
 from qa_service.assemble import Corpus, assemble, passage_of, wordings_of
 from qa_service.confidence import Calibration
 from qa_service.domain import Document, Entry, Floats, LabelledQuestion
-from qa_service.encoder import Encode, usable_processors
+from qa_service.encoder import Encode, encode_all
 from qa_service.retriever import Clock, Retriever, today
 
 STALE_DAYS = 365
@@ -131,10 +130,8 @@ def _known_passages(index: Snapshot) -> Iterator[tuple[str, Floats]]:
 
 
 def _known_wordings(index: Snapshot) -> Iterator[tuple[str, Floats]]:
-    row = len(index.entries)
-    for wordings, learned in zip(index.wordings, index.learned, strict=True):
-        yield from zip(wordings, index.vectors[row : row + len(wordings)], strict=True)
-        row += len(wordings) + learned
+    for wordings, start in zip(index.wordings, index.wording_starts, strict=True):
+        yield from zip(wordings, index.vectors[start : start + len(wordings)], strict=True)
 
 
 def _embedded(encode: Encode, texts: Sequence[str], known: Mapping[str, Floats]) -> Floats:
@@ -142,6 +139,5 @@ def _embedded(encode: Encode, texts: Sequence[str], known: Mapping[str, Floats])
     if not texts:
         return encode([])
     fresh = [text for text in dict.fromkeys(texts) if text not in known]
-    with ThreadPoolExecutor(usable_processors()) as pool:
-        made = dict(zip(fresh, pool.map(lambda text: encode([text])[0], fresh), strict=True))
+    made = dict(zip(fresh, encode_all(encode, fresh), strict=True))
     return np.stack([known[text] if text in known else made[text] for text in texts])

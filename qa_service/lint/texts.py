@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from qa_service import text as strings
 from qa_service.assemble import passage_of
-from qa_service.encoder import OnnxEncoder
 from qa_service.lint.material import Finding, Material, Severity
 from qa_service.loaders.blocks import inline_text
 
@@ -115,7 +114,7 @@ def too_long(material: Material) -> Iterator[Finding]:
     card = encoder.card
     for place in material.places:
         for wording in (place.entry.question, *place.entry.alternates):
-            if cut := cut_text(encoder, card.query_prompt, wording):
+            if cut := encoder.beyond_window(wording, card.query_prompt):
                 what = (
                     f"the model reads {card.max_tokens} tokens of a question; the last {len(cut)} characters are lost: "
                 )
@@ -123,18 +122,10 @@ def too_long(material: Material) -> Iterator[Finding]:
                     Severity.WARNING, TOO_LONG, f"{what}shorten it to {len(wording) - len(cut)} characters"
                 )
         passage = passage_of(place.entry)
-        if cut := cut_text(encoder, card.document_prompt, passage):
+        if cut := encoder.beyond_window(passage, card.document_prompt):
             share = len(cut) / len(passage)
             what = (
                 f"the model reads {card.max_tokens} tokens of question and answer; of {len(passage)} characters the last "
                 f"{len(cut)} ({share:.0%}) are lost to the passage: put what people ask about first, or split the entry"
             )
             yield place.found(Severity.NOTE, TOO_LONG, what)
-
-
-def cut_text(encoder: OnnxEncoder, prompt: str, text: str) -> str:
-    """What of a text lies beyond the tokens that the model reads; empty where it fits."""
-    encoded = encoder._tokenizer.encode(prompt + text)  # the tokenizer that embeds is the one that knows
-    if not encoded.overflowing:
-        return ""
-    return text[max(0, max(end for _, end in encoded.offsets) - len(prompt)) :].strip()
