@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qa_service import evaluate
 from qa_service.assemble import Corpus, assemble
-from qa_service.confidence import PRIOR, PRIOR_LABELLED, Calibration, Doubles, Logistic, joint_confidence, sigmoid
+from qa_service.confidence import (
+    PRIOR,
+    PRIOR_LABELLED,
+    Calibration,
+    Doubles,
+    Logistic,
+    decide,
+    joint_confidence,
+    sigmoid,
+)
 from qa_service.domain import LabelledQuestion, Query
-from qa_service.retriever import Retriever
+from qa_service.evaluate import Judged
+from qa_service.questions import MAX_QUESTION_CHARS
+from qa_service.retriever import Clock, Retriever, today
 
 UNANSWERABLE_TARGET = 0.05
 _FOLDS = 20
@@ -29,6 +39,7 @@ _FLOOR = 0.6
 _STRUCK_OUT_QUANTILE = 0.9
 _STRUCK_OUT_QUESTIONS = 500
 _HEAD = 8
+_SHARES = ("top_1", "answerable_answered_right", "answerable_answered_wrong", "unanswerable_answered")
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ def newton(  # noqa: PLR0913 (a regression, its prior and its bounds)
     return beta
 
 
-def trials(corpus: Corpus, calibration: Calibration) -> list[Trial]:
+def trials(corpus: Corpus, calibration: Calibration, clock: Clock = today) -> list[Trial]:
     """Ask every labelled question of an index that has learned the others, fold by fold."""
     everything = range(len(corpus.labelled))
     folds = min(_FOLDS if len(corpus.entries) <= _MANY_ENTRIES else _FEW_FOLDS, len(everything))
@@ -122,7 +133,7 @@ def trials(corpus: Corpus, calibration: Calibration) -> list[Trial]:
     for fold in range(folds):
         left_out = list(everything[fold::folds])
         taught = [i for i in everything if i % folds != fold]
-        retriever = Retriever(assemble(corpus, taught, calibration))
+        retriever = Retriever(assemble(corpus, taught, calibration), clock)
         for i in left_out:
             found[i] = _try(retriever, corpus.labelled[i])
     return [found[i] for i in everything]
@@ -132,14 +143,6 @@ def _try(retriever: Retriever, question: LabelledQuestion) -> Trial:
     seen = retriever.examine(Query(question.text))
     ids = tuple(retriever.snapshot.entries[place].id for place in seen.places[:_HEAD].tolist())
     return Trial(question, seen.evidence[:_HEAD], seen.novelty, ids)
-
-
-def joint_confidences(tried: Sequence[Trial], calibration: Calibration) -> Doubles:
-    """What the threshold is held against, for each trial; shape (trials,)."""
-    return np.array(
-        [joint_confidence(calibration.logistic.all(t.evidence, t.novelty), calibration) for t in tried],
-        dtype=np.float64,
-    )
 
 
 def calibrate(corpus: Corpus) -> Calibration:
@@ -160,8 +163,8 @@ def calibrate(corpus: Corpus) -> Calibration:
     tried = trials(corpus, calibration)
     calibration = replace(calibration, logistic=fit_logistic(tried, prior))
     if known:
-        unanswerable = joint_confidences([t for t in tried if not t.question.entry_ids], calibration)
-        threshold = evaluate.threshold_for(unanswerable, UNANSWERABLE_TARGET)
+        judged = judge_trials(tried, calibration)
+        threshold = evaluate.threshold_for(judged.joint[~judged.answerable], UNANSWERABLE_TARGET)
     else:
         threshold = struck_out_threshold(corpus, calibration)
     calibration = replace(calibration, answer_threshold=threshold)
@@ -171,32 +174,37 @@ def calibrate(corpus: Corpus) -> Calibration:
 def struck_out_threshold(corpus: Corpus, calibration: Calibration) -> float:
     """A threshold without labels: the FAQ's own questions, each with its own entry struck out, are unanswerable ones."""
     retriever = Retriever(assemble(corpus, range(len(corpus.labelled)), calibration))
-    places = np.unique(np.linspace(0, len(corpus.entries) - 1, _STRUCK_OUT_QUESTIONS).astype(np.int64)).tolist()
+    askable = [i for i, entry in enumerate(corpus.entries) if len(entry.question) <= MAX_QUESTION_CHARS]
+    if not askable:
+        return _FLOOR
+    chosen = np.unique(np.linspace(0, len(askable) - 1, _STRUCK_OUT_QUESTIONS).astype(np.int64)).tolist()
     reached = []
-    for place in places:
+    for place in (askable[i] for i in chosen):
         seen = retriever.examine(Query(corpus.entries[place].question), struck_out=place)
         reached.append(joint_confidence(seen.confidence, calibration))
     return max(_FLOOR, float(np.quantile(reached, _STRUCK_OUT_QUANTILE)))
 
 
+def judge_trials(tried: Sequence[Trial], calibration: Calibration) -> Judged:
+    """Hold trials against their labels, by the same rules as the results of an index."""
+    confidences = [calibration.logistic.all(t.evidence, t.novelty) for t in tried]
+    return Judged(
+        answerable=np.array([bool(t.question.entry_ids) for t in tried], dtype=np.bool_),
+        rank=np.array([evaluate.rank_of_right(t.ids, t.question) for t in tried], dtype=np.int64),
+        top=np.array([np.max(c, initial=0.0) for c in confidences], dtype=np.float64),
+        joint=np.array([joint_confidence(c, calibration) for c in confidences], dtype=np.float64),
+        answers=np.array([decide(c, calibration)[1] for c in confidences], dtype=np.int64),
+    )
+
+
 def figures_of(tried: Sequence[Trial], calibration: Calibration) -> dict[str, float]:
     """What the calibration does on the questions it was made from, each asked of an index that had not learned it."""
-    joint = joint_confidences(tried, calibration)
-    answered = joint >= calibration.answer_threshold
-    answerable = np.array([bool(t.question.entry_ids) for t in tried])
-    right = np.array([t.right for t in tried])
-    top = np.array([np.max(calibration.logistic.all(t.evidence, t.novelty), initial=0.0) for t in tried])
+    judged = judge_trials(tried, calibration)
+    shares = evaluate.shares(judged)
     figures = {
         "labelled_questions": float(len(tried)),
-        "top_1": _share(right[answerable]),
-        "answerable_answered_right": _share((answered & right)[answerable]),
-        "answerable_answered_wrong": _share((answered & ~right)[answerable]),
-        "unanswerable_answered": _share(answered[~answerable]),
-        "abstention_auroc": evaluate.auroc(top[answerable], top[~answerable]),
-        "calibration_error": evaluate.expected_calibration_error(top, right.astype(np.float64)),
+        **{name: float(np.mean(shares[name])) if len(shares[name]) else 0.0 for name in _SHARES},
+        "abstention_auroc": evaluate.auroc(judged.top[judged.answerable], judged.top[~judged.answerable]),
+        "calibration_error": evaluate.expected_calibration_error(judged.top, judged.right.astype(np.float64)),
     }
     return {name: round(value, 4) for name, value in figures.items()}
-
-
-def _share(flags: NDArray[np.bool_]) -> float:
-    return float(np.mean(flags)) if len(flags) else 0.0

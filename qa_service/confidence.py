@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,8 @@ class Logistic:
     rival: float
 
     def __post_init__(self) -> None:
+        if not all(math.isfinite(x) for x in astuple(self)):
+            raise ValueError("a coefficient is not a number")
         if not (self.slope > 0 and self.rival > 0):
             raise ValueError("a slope that is not positive would turn the order of the answers round")
         if self.novelty < 0:

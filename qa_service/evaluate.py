@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa_service.confidence import Calibration, Doubles, joint_confidence
-from qa_service.domain import Ints, LabelledQuestion, Mask, Outcome, Result
+from qa_service.domain import Ints, LabelledQuestion, Mask, Result
 
 DEPTH = 10
 
@@ -47,16 +47,11 @@ def judge(results: Sequence[Result], questions: Sequence[LabelledQuestion], cali
     confidences = [np.array([m.confidence for m in (*r.answers, *r.related)]) for r in results]
     return Judged(
         answerable=np.array([bool(q.entry_ids) for q in questions], dtype=np.bool_),
-        rank=np.array([rank_of_right(r, q) for r, q in pairs], dtype=np.int64),
+        rank=np.array([rank_of_right(ranked_ids(r), q) for r, q in pairs], dtype=np.int64),
         top=np.array([c[0] if len(c) else 0.0 for c in confidences], dtype=np.float64),
         joint=np.array([joint_confidence(c, calibration) for c in confidences], dtype=np.float64),
         answers=np.array([len(r.answers) for r in results], dtype=np.int64),
     )
-
-
-def is_right(result: Result, question: LabelledQuestion) -> bool:
-    """Whether the first answer is one of the right entries."""
-    return bool(result.answers) and result.answers[0].entry.id in question.entry_ids
 
 
 def ranked_ids(result: Result) -> list[str]:
@@ -64,10 +59,9 @@ def ranked_ids(result: Result) -> list[str]:
     return [match.entry.id for match in (*result.answers, *result.related)]
 
 
-def rank_of_right(result: Result, question: LabelledQuestion) -> int:
-    """The place of the first right entry among those that came back, from 1; 0 where none is right."""
-    right = set(question.entry_ids)
-    return next((place for place, found in enumerate(ranked_ids(result), 1) if found in right), 0)
+def rank_of_right(ids: Sequence[str], question: LabelledQuestion) -> int:
+    """The place of the first right entry among those that came back, best first, from 1; 0 where none is right."""
+    return next((place for place, found in enumerate(ids, 1) if found in question.entry_ids), 0)
 
 
 def reciprocal_ranks(rank: Ints, depth: int = DEPTH) -> Doubles:
@@ -95,15 +89,24 @@ def found_within(rank: Ints, k: int) -> Mask:
     return (rank >= 1) & (rank <= k)
 
 
-def top_1(results: Sequence[Result], questions: Sequence[LabelledQuestion]) -> float:
-    """Share of the answerable questions whose nearest entry is right, in [0, 1]."""
-    pairs = [(r, q) for r, q in zip(results, questions, strict=True) if q.entry_ids]
-    return float(np.mean([ranked_ids(r)[:1] in ([i] for i in q.entry_ids) for r, q in pairs])) if pairs else 0.0
+def shares(judged: Judged) -> dict[str, Doubles]:
+    """What is shown as a share or a mean: for each figure by its name the values of the questions that it is about.
 
-
-def answered_share(results: Sequence[Result]) -> float:
-    """Share of the questions that got any answer, choices included, in [0, 1]."""
-    return float(np.mean([r.outcome is not Outcome.ABSTAINED for r in results])) if results else 0.0
+    An answer is right where the nearest entry is; choices count as an answer.
+    """
+    yes, no = judged.answerable, ~judged.answerable
+    answered, right = judged.answers > 0, judged.right
+    values: dict[str, tuple[Doubles | Mask, Mask]] = {
+        "top_1": (right, yes),
+        "mrr_10": (reciprocal_ranks(judged.rank, DEPTH), yes),
+        **{f"recall_{k}": (found_within(judged.rank, k), yes) for k in (3, 5, DEPTH)},
+        "answerable_answered_right": (answered & right, yes),
+        "answerable_answered_wrong": (answered & ~right, yes),
+        "answerable_ambiguous": (judged.answers > 1, yes),
+        "answerable_abstained": (~answered, yes),
+        "unanswerable_answered": (answered, no),
+    }
+    return {name: value[of].astype(np.float64) for name, (value, of) in values.items()}
 
 
 def threshold_for(unanswerable: Doubles, target: float) -> float:

@@ -14,7 +14,7 @@ from qa_service.artifact.read import Snapshot
 from qa_service.bootstrap import Interval, interval, mean_interval
 from qa_service.confidence import Calibration, Doubles
 from qa_service.domain import Ints, LabelledQuestion, Mask, Result
-from qa_service.evaluate import DEPTH, Judged, judge
+from qa_service.evaluate import Judged, judge
 from qa_service.mistakes import Mistake, mistakes
 
 # Figures by name, in the order they are shown. Names that `Calibration.figures` has too mean the same there.
@@ -168,23 +168,8 @@ def learned_questions(snapshot: Snapshot, questions: Sequence[LabelledQuestion])
 
 
 def _figures(judged: Judged) -> dict[str, Figure]:
-    yes, no = judged.answerable, ~judged.answerable
-    answered, right = judged.answers > 0, judged.right
-    means: dict[str, tuple[Doubles | Mask, Mask]] = {
-        "top_1": (right, yes),
-        "mrr_10": (evaluate.reciprocal_ranks(judged.rank, DEPTH), yes),
-        **{f"recall_{k}": (evaluate.found_within(judged.rank, k), yes) for k in (3, 5, DEPTH)},
-        "answerable_answered_right": (answered & right, yes),
-        "answerable_answered_wrong": (answered & ~right, yes),
-        "answerable_ambiguous": (judged.answers > 1, yes),
-        "answerable_abstained": (~answered, yes),
-        "unanswerable_answered": (answered, no),
-    }
-    figures = {}
-    for name, (values, of) in means.items():
-        if np.any(of):
-            chosen = values[of].astype(np.float64)
-            figures[name] = Figure(float(chosen.mean()), mean_interval(chosen), len(chosen))
+    shares = evaluate.shares(judged).items()
+    figures = {name: Figure(float(v.mean()), mean_interval(v), len(v)) for name, v in shares if len(v)}
     figures |= _curve_figures(judged)
     return {name: figures[name] for name in FIGURES if name in figures}
 

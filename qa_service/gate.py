@@ -10,7 +10,7 @@ from pathlib import Path
 from qa_service.artifact import publish
 from qa_service.artifact.manifest import is_version_name
 from qa_service.domain import LabelledQuestion, ModelCard, Outcome, Query
-from qa_service.errors import ArtifactError, QuestionError
+from qa_service.errors import ArtifactError
 from qa_service.retriever import Retriever
 
 # What a version can make of an answerable question, worst first.
@@ -57,18 +57,12 @@ def compare(old: Retriever, new: Retriever, questions: Sequence[LabelledQuestion
 
     A loss: the right entry was the nearest or the answer and is no more, a wrong answer took the place of none, or a
     question without an answer gets one now. A gain is the reverse. A change is another winner or outcome that is neither.
-
-    Raises:
-        QuestionError: a labelled question can't be asked; it is named by its number.
     """
     before = {entry.id for entry in old.effective_entries()}
     after = {entry.id for entry in new.effective_entries()}
     changes = []
-    for number, question in enumerate(questions, 1):
-        try:
-            was, now = _stand(old, question), _stand(new, question)
-        except QuestionError as exc:
-            raise QuestionError(f"labelled question {number}: {exc}") from None
+    for question in questions:
+        was, now = _stand(old, question), _stand(new, question)
         kind = _missing(question, before, after) or _verdict(question, was, now)
         if kind:
             changes.append(Change(question, kind, was, now))

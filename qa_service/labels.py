@@ -6,9 +6,9 @@ import json
 from collections.abc import Container
 from pathlib import Path
 
-from qa_service import text as strings
 from qa_service.domain import LabelledQuestion
-from qa_service.errors import FaqError
+from qa_service.errors import FaqError, QuestionError
+from qa_service.questions import checked_question
 
 
 def read(path: Path, known: Container[str] | None = None) -> tuple[LabelledQuestion, ...]:
@@ -47,10 +47,12 @@ def _parse(line: str, name: str, number: int) -> LabelledQuestion:
         raise FaqError("not a JSON object", name, number) from None
     if not isinstance(values, dict) or not isinstance(values.get("text"), str) or "entry_id" not in values:
         raise FaqError('needs "text" and "entry_id" (an id, a list of ids, or null)', name, number)
-    if strings.is_blank(values["text"]):
-        raise FaqError("the text is empty", name, number)
+    try:
+        checked_question(values["text"])
+    except QuestionError as exc:
+        raise FaqError(str(exc), name, number) from None
     right = values["entry_id"]
     ids = [] if right is None else right if isinstance(right, list) else [right]
     if not all(isinstance(i, str) for i in ids):
         raise FaqError('"entry_id" is an id, a list of ids, or null', name, number)
-    return LabelledQuestion(values["text"], tuple(ids))
+    return LabelledQuestion(values["text"], tuple(dict.fromkeys(ids)))

@@ -10,13 +10,17 @@ from functools import cached_property
 
 import numpy as np
 
-from qa_service.domain import Floats, Ints
+from qa_service.domain import Floats, Ints, Mask
 
 K1 = 1.2
 B = 0.75
 # A term that the vocabulary lacks is taken for a misspelling of the nearest term, where they share this much.
 MIN_DICE = 0.6
 _MIN_TYPO_LENGTH = 5
+# Finding a document among postings costs about as much as adding up four of them.
+_PICKED_SHARE = 4
+# How many postings are looked at to find the documents that hold a question's weightiest terms.
+_POSTINGS = 50_000
 
 
 def inverse_document_frequency(documents: int, holding: int) -> float:
@@ -50,6 +54,14 @@ def counted(*fields: tuple[Sequence[str], float]) -> dict[str, float]:
         for term in terms:
             counts[term] += weight  # type: ignore[assignment]  # Counter's values may be any number
     return dict(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """A question's terms: the weight of each by its place in a vocabulary, and the most that they could score."""
+
+    weights: Mapping[int, float]
+    total: float
 
 
 @dataclass(frozen=True)
@@ -95,17 +107,8 @@ class Lexicon:
                 found[term[0]].append((place, bigrams(term)))
         return found
 
-    def scores(self, terms: Iterable[str]) -> Floats:
-        """Bounded BM25 of every document for a question's terms.
-
-        BM25 divided by the most that the question could score: by what a document would get that holds all of its terms
-        without end. So it lies in [0, 1], does not depend on other documents' scores, and a term that no document holds
-        lowers it. A repeated term counts once; a misspelt one by its likeness to the term that is meant.
-
-        Returns:
-            Shape (documents,), float32.
-        """
-        scores = np.zeros(self.size, dtype=np.float32)
+    def bag(self, terms: Iterable[str]) -> Bag:
+        """What a question's terms weigh here. A repeated term counts once; a misspelt one by its likeness to what is meant."""
         weights: dict[int, float] = {}
         total = 0.0
         for term in dict.fromkeys(terms):
@@ -114,10 +117,64 @@ class Lexicon:
             total += weight
             if place is not None:
                 weights[place] = max(weights.get(place, 0.0), weight * likeness)
-        for place, weight in weights.items():
-            held = slice(int(self.starts[place]), int(self.starts[place + 1]))
-            scores[self.documents[held]] += np.float32(weight) * self.saturations[held]
-        return scores / np.float32(total) if total else scores
+        return Bag(weights, total)
+
+    def scores(self, bag: Bag) -> Floats:
+        """Bounded BM25 of every document for a question's terms.
+
+        BM25 divided by the most that the question could score: by what a document would get that holds all of its terms
+        without end. So it lies in [0, 1], does not depend on other documents' scores, and a term that no document holds
+        lowers it.
+
+        Returns:
+            Shape (documents,), float32.
+        """
+        scores = np.zeros(self.size, dtype=np.float32)
+        for place, weight in bag.weights.items():
+            documents, saturations = self._postings(place)
+            scores[documents] += np.float32(weight) * saturations
+        return scores / np.float32(bag.total) if bag.total else scores
+
+    def scores_of(self, bag: Bag, documents: Ints) -> Floats:
+        """The same for some documents, ascending: to the last digit what `scores` gives them; shape (len(documents),)."""
+        if len(documents) * _PICKED_SHARE >= self.size:
+            return self.scores(bag)[documents]
+        scores = np.zeros(len(documents), dtype=np.float32)
+        for place, weight in bag.weights.items():
+            holding, saturations = self._postings(place)
+            at = np.minimum(np.searchsorted(holding, documents), len(holding) - 1)
+            held = holding[at] == documents
+            scores[held] += np.float32(weight) * saturations[at[held]]
+        return scores / np.float32(bag.total) if bag.total else scores
+
+    def leaders(self, bag: Bag, count: int, allowed: Mask | None = None) -> Ints:
+        """Documents that hold the weightiest terms of a question, at most `count`, best first by those terms.
+
+        Only the postings of the weightiest terms are looked at, up to a fixed number of them, so that this costs no more
+        in a large list than in a small one. The terms that are left out stand nearly everywhere and tell little.
+
+        Args:
+            bag: the question's terms.
+            count: how many, at least 1.
+            allowed: shape (documents,); documents where it is False are not returned.
+        """
+        scores = np.zeros(self.size, dtype=np.float32)
+        touched: list[Ints] = []
+        budget = _POSTINGS
+        for place, weight in sorted(bag.weights.items(), key=lambda held: -held[1]):
+            documents, saturations = self._postings(place)
+            if len(documents) <= budget:
+                budget -= len(documents)
+                scores[documents] += np.float32(weight) * saturations
+                touched.append(documents)
+        found = np.unique(np.concatenate(touched)) if touched else np.empty(0, dtype=np.int64)
+        if allowed is not None:
+            found = found[allowed[found]]
+        return found[np.argsort(-scores[found], kind="stable")[:count]]
+
+    def _postings(self, place: int) -> tuple[Ints, Floats]:
+        held = slice(int(self.starts[place]), int(self.starts[place + 1]))
+        return self.documents[held], self.saturations[held]
 
 
 def build_lexicon(documents: Sequence[Mapping[str, float]]) -> Lexicon:

@@ -9,14 +9,16 @@ import numpy as np
 
 from qa_service import text as strings
 from qa_service.artifact.read import Snapshot
-from qa_service.confidence import Doubles, Examination, Signals, decide, evidence, novelty, scores
+from qa_service.confidence import Examination, decide, evidence, scores
 from qa_service.domain import Entry, Floats, Ints, Mask, Match, Outcome, Query, Result, Rule
-from qa_service.errors import NotFoundError, QuestionError
+from qa_service.errors import NotFoundError
 from qa_service.explain import explain
 from qa_service.language import detect
+from qa_service.lexical import Bag
+from qa_service.questions import checked_question
+from qa_service.signals import SignalReader
 from qa_service.vectors.base import NO_ROW
 
-MAX_QUESTION_CHARS = 2_000
 MAX_TOP = 20
 # Up to this many rows, every entry is scored. Beyond, each signal proposes its best and those are scored the same way.
 _CANDIDATE_ROWS = 1_024
@@ -30,21 +32,6 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def checked_question(text: str) -> str:
-    """The question as it is embedded.
-
-    Raises:
-        QuestionError: it is too long, is not Unicode text, or shows nothing. The message does not repeat it.
-    """
-    if len(text) > MAX_QUESTION_CHARS:
-        raise QuestionError(f"the question has {len(text)} characters; {MAX_QUESTION_CHARS} are allowed")
-    if not strings.is_encodable(text):
-        raise QuestionError("the question holds half a character (a lone surrogate)")
-    if strings.is_blank(text):
-        raise QuestionError("the question is empty")
-    return strings.normalise(text)
-
-
 class Retriever:
     """Answers questions from one index version. Safe to call from several threads."""
 
@@ -53,10 +40,9 @@ class Retriever:
         self._clock = clock
         entries = snapshot.entries
         self._places = {entry.id: place for place, entry in enumerate(entries)}
-        self._published, self._counts = snapshot.published_counts, snapshot.wording_counts
-        self._starts = snapshot.wording_starts
-        self._row_entries = np.concatenate((np.arange(len(entries)), np.repeat(np.arange(len(entries)), self._counts)))
-        self._answerless = np.array([not entry.answer for entry in entries], dtype=np.bool_)
+        places = np.arange(len(entries))
+        self._row_entries = np.concatenate((places, np.repeat(places, snapshot.wording_counts)))
+        self._signals = SignalReader(snapshot)
         self._windows = any(e.effective_from or e.effective_to for e in entries)
         self._languages = np.array([e.language.lower() for e in entries])
         self._spoken = {language.lower().split("-")[0] for language in snapshot.manifest.languages}
@@ -113,18 +99,18 @@ class Retriever:
         calibration = self.snapshot.calibration
         vector = self.snapshot.encoder.encode_queries([question])[0]
         terms = strings.terms(question)
-        entry_words = self.snapshot.entry_lexicon.scores(terms)
+        entry_words = self.snapshot.entry_lexicon.bag(terms)
         allowed = self._allowed(query)
         if struck_out is not None:
-            allowed = np.ones(len(self._counts), dtype=np.bool_) if allowed is None else allowed.copy()
+            allowed = np.ones(len(self.snapshot.entries), dtype=np.bool_) if allowed is None else allowed.copy()
             allowed[struck_out] = False
         places = self._candidates(vector, entry_words, allowed)
-        wording_words = self.snapshot.wording_lexicon.scores(terms)
-        signals, similarity, wordings = self._signals(vector, entry_words, wording_words, places)
+        wording_words = self.snapshot.wording_lexicon.bag(terms)
+        signals, similarity, wordings = self._signals.read(vector, entry_words, wording_words, places)
         score = scores(signals, calibration.weights)
         proof = evidence(score)
         order = np.argsort(-score, kind="stable")
-        fresh = self._novelty(vector, int(places[order[0]])) if len(places) else 0.0
+        fresh = self._signals.novelty(vector, int(places[order[0]])) if len(places) else 0.0
         return Examination(
             places=places[order],
             signals=signals.take(order),
@@ -178,59 +164,13 @@ class Retriever:
             self._effective = (day, mask)
         return mask
 
-    def _candidates(self, vector: Floats, entry_words: Floats, allowed: Mask | None) -> Ints:
+    def _candidates(self, vector: Floats, entry_words: Bag, allowed: Mask | None) -> Ints:
         """The places of the entries to score, ascending."""
         rows_allowed = None if allowed is None else allowed[self._row_entries]
         k = min(_CANDIDATE_ROWS, len(self._row_entries))
         rows = self.snapshot.index.search(vector[None, :], k, rows_allowed)[1][0]
         places = self._row_entries[rows[rows != NO_ROW]]
         if len(self._row_entries) > _CANDIDATE_ROWS:
-            worded = np.where(allowed, entry_words, 0.0) if allowed is not None else entry_words
-            best = np.argpartition(-worded, min(_CANDIDATE_LEXICAL, len(worded) - 1))[:_CANDIDATE_LEXICAL]
-            places = np.concatenate((places, best[worded[best] > 0.0]))
+            worded = self.snapshot.entry_lexicon.leaders(entry_words, _CANDIDATE_LEXICAL, allowed)
+            places = np.concatenate((places, worded))
         return np.unique(places)
-
-    def _signals(
-        self, vector: Floats, entry_words: Floats, wording_words: Floats, places: Ints
-    ) -> tuple[Signals, Doubles, Ints]:
-        """The signals of the candidates, and for each the cosine and number of its closest published wording."""
-        counts = self._counts[places]
-        firsts = np.cumsum(counts) - counts
-        within = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
-        rows = np.repeat(self._starts[places], counts) + within
-        cosines = self._cosines(self.snapshot.vectors, rows, vector)
-        published = np.where(within < np.repeat(self._published[places], counts), cosines, -2.0)
-        closest = [int(np.argmax(published[a : a + n])) for a, n in zip(firsts, counts, strict=True)]
-        passage = self._cosines(self.snapshot.vectors, places, vector)
-        for i in np.flatnonzero(self._answerless[places]):
-            # An entry without an answer text has no passage of its own; its three nearest wordings stand for one.
-            passage[i] = np.mean(np.sort(cosines[firsts[i] : firsts[i] + counts[i]])[-3:])
-
-        def best(values: Floats) -> Doubles:
-            return np.asarray(np.maximum.reduceat(values, firsts) if len(places) else values, dtype=np.float64)
-
-        signals = Signals(
-            wording=best(cosines),
-            passage=passage.astype(np.float64),
-            prototype=self._cosines(self.snapshot.prototypes, places, vector).astype(np.float64),
-            entry_words=entry_words[places].astype(np.float64),
-            wording_words=best(wording_words[rows - len(self._counts)]),
-        )
-        return signals, best(published), np.array(closest, dtype=np.int64)
-
-    def _novelty(self, vector: Floats, place: int) -> float:
-        bank = self.snapshot.unanswerable
-        own = np.arange(self._starts[place], self._starts[place] + self._counts[place])
-        return novelty(
-            self._cosines(self.snapshot.vectors, own, vector), self._cosines(bank, np.arange(len(bank)), vector)
-        )
-
-    @staticmethod
-    def _cosines(matrix: Floats, rows: Ints, vector: Floats) -> Floats:
-        """Cosines to some rows, in [-1, 1]; rounding may carry a product of unit vectors past the ends.
-
-        `einsum` sums each row by itself. BLAS sums in an order that depends on how many rows there are, which would give
-        an entry another last digit among other candidates.
-        """
-        product: Floats = np.clip(np.einsum("rd,d->r", matrix[rows], vector), -1.0, 1.0)
-        return product

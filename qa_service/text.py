@@ -83,18 +83,19 @@ def terms(text: str) -> list[str]:
 def stem(word: str) -> str:
     """A light stem of an English word; other words are hardly touched, and both sides of a match are treated alike.
 
-    >>> [stem(w) for w in ("companies", "suppliers", "requested", "status", "2026s")]
-    ['compani', 'suppli', 'request', 'status', '2026s']
+    >>> [stem(w) for w in ("companies", "suppliers", "supply", "requested", "status", "2026s")]
+    ['compani', 'suppli', 'suppli', 'request', 'status', '2026s']
     """
     if len(word) < _MIN_STEMMED or not word.isascii() or any(ch.isdigit() for ch in word):
         return word
-    if word.endswith("sses"):
+    if word.endswith("sses") and len(word) > _MIN_STEMMED:
         word = word[:-2]
     elif word.endswith("ies"):
         word = word[:-3] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    suffix = next((x for x in _SUFFIXES if word.endswith(x) and len(word) - len(x) >= _MIN_STEM), "")
+    # The "ly" of "supply" and "apply" is no suffix: "supplies" and "suppliers" come to "suppli" too.
+    suffix = "" if word.endswith("ply") else _suffix(word)
     word = word.removesuffix(suffix)
     if len(word) > _MIN_STEM and word[-1] == "e":
         word = word[:-1]
@@ -103,6 +104,10 @@ def stem(word: str) -> str:
     if len(word) >= _MIN_STEM and word[-1] == word[-2] and word[-1] not in "lsz":
         word = word[:-1]
     return word
+
+
+def _suffix(word: str) -> str:
+    return next((x for x in _SUFFIXES if word.endswith(x) and len(word) - len(x) >= _MIN_STEM), "")
 
 
 def slug(question: str) -> str:
@@ -116,8 +121,22 @@ def slug(question: str) -> str:
     whole = "-".join(words(question))
     if len(whole) <= _SLUG_LENGTH and whole:
         return whole
-    digest = hashlib.sha256(normalise(question).encode()).hexdigest()[:_HASH_LENGTH]
-    cut = whole[: _SLUG_LENGTH - _HASH_LENGTH].rpartition("-")[0] or whole[: _SLUG_LENGTH - _HASH_LENGTH - 1]
+    return _slug_with(whole, normalise(question))
+
+
+def slug_within(question: str, document: str) -> str:
+    """The identifier of a question that other documents ask too: six hexadecimal digits tell the document.
+
+    >>> slug_within("Is CTPAT free?", "fees.md")
+    'is-ctpat-free-9b5c59'
+    """
+    return _slug_with("-".join(words(question)), f"{document}\n{normalise(question)}")
+
+
+def _slug_with(whole: str, told_apart_by: str) -> str:
+    digest = hashlib.sha256(told_apart_by.encode()).hexdigest()[:_HASH_LENGTH]
+    room = _SLUG_LENGTH - _HASH_LENGTH - 1
+    cut = whole if len(whole) <= room else whole[: room + 1].rpartition("-")[0] or whole[:room]
     return f"{cut}-{digest}".lstrip("-")
 
 

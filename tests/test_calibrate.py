@@ -16,7 +16,7 @@ from qa_service.calibrate import (
     calibrate,
     figures_of,
     fit_logistic,
-    joint_confidences,
+    judge_trials,
     newton,
     struck_out_threshold,
     trials,
@@ -231,13 +231,18 @@ def test_a_single_question_can_be_tried(tmp_path: Path) -> None:
     assert (one.novelty, one.right) == (0.0, True)
 
 
-def test_joint_confidences_by_hand() -> None:
+def test_trials_are_judged_by_hand() -> None:
     """Each trial is held against the threshold with what its contenders reach together."""
     calibration = replace(PLAIN, ambiguity_ratio=0.5, logistic=Logistic(0.0, 2.0, 4.0, 1.0))
     tried = [trial("a", [0.5, 0.4, -2.0], "abc"), trial("", [0.5, -3.0], "ab", fresh=-0.25), trial("", [], "")]
     # Logits: 1, 1 - 0.1 and 1 - 2.5; 1 - 1 and -3.5; nothing.
     expected = [1 - (1 - sigma(1.0)) * (1 - sigma(0.9)), 0.5, 0.0]
-    assert expected == pytest.approx(joint_confidences(tried, calibration).tolist())
+    judged = judge_trials(tried, calibration)
+    assert expected == pytest.approx(judged.joint.tolist())
+    assert [sigma(1.0), 0.5, 0.0] == pytest.approx(judged.top.tolist())
+    assert [1, 0, 0] == judged.rank.tolist()
+    assert [True, False, False] == judged.answerable.tolist()
+    assert [2, 0, 0] == judged.answers.tolist()
 
 
 def labelled_corpus(folder: Path) -> Corpus:
@@ -256,7 +261,7 @@ def test_the_threshold_holds_its_target_on_the_trials(tmp_path: Path) -> None:
     corpus = labelled_corpus(tmp_path)
     calibration = calibrate(corpus)
     tried = [t for t in trials(corpus, Calibration()) if not t.question.entry_ids]
-    joint = np.sort(joint_confidences(tried, calibration))[::-1]
+    joint = np.sort(judge_trials(tried, calibration).joint)[::-1]
     assert len(joint) == 20
     assert np.mean(joint >= calibration.answer_threshold) <= 0.05
     # One of 20 may pass: the threshold is no higher than that needs, or the second is as near as the first.

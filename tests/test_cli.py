@@ -78,6 +78,59 @@ def test_ask(plain: Path, question: str, outcome: str, status: int) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("question", "lines"),
+    [
+        (
+            "What is alpha?",
+            (
+                "Official answer",
+                "Red one. \u201cVerbatim\u201d, [link](https://example.gov).",
+                "confidence 0.88, similarity 1.00 - faq.jsonl, bytes 57 to 110",
+                "0.05 0.67 What is beta?",
+                "Why: one entry clears the threshold and no other comes close (confidence 0.88, threshold 0.50).",
+                "Nearest wording: What is alpha?",
+                "wording 1.000 1.00 1.000",
+                "Words it shares: what, is, alpha. Missing: none.",
+                "Runner-up: beta, 0.333 behind in score.",
+            ),
+        ),
+        (
+            "What is alpha beta",
+            (
+                "Several entries may be meant",
+                "What is alpha?",
+                "What is beta?",
+                "Runner-up: beta, 0.000 behind in score.",
+            ),
+        ),
+        (
+            "who",
+            (
+                "There is no official answer to this",
+                "Why: a gap in the FAQ: no entry comes near the question (confidence 0.04, threshold 0.50).",
+                "Words it shares: none. Missing: who.",
+            ),
+        ),
+        (
+            "¿Cómo puedo pedir una extensión de alpha?",
+            (
+                "There is no official answer to this",
+                "The question is in es; the FAQ has en.",
+            ),
+        ),
+    ],
+)
+def test_the_table_of_an_explained_question(plain: Path, question: str, lines: tuple[str, ...]) -> None:
+    """A person at a terminal reads the outcome, the answer with its source, and why, in this order."""
+    shown = [
+        " ".join(line.split())
+        for line in _run("ask", question, "--explain", "--format", "table", "--index", plain).stdout.splitlines()
+    ]
+    places = [shown.index(line) for line in lines]
+    assert places == sorted(places)
+
+
 def test_ask_narrowed(plain: Path) -> None:
     """The options narrow the search as the fields of a request do."""
     cases: list[tuple[list[str], dict[str, Any]]] = [

@@ -146,11 +146,11 @@ def test_a_report_that_cannot_be_written(index: Path, tmp_path: Path) -> None:
         ("{", "qa: q.jsonl, line 1: not a JSON object\n"),
         (
             '{"text": "alpha", "entry_id": null}\n' + json.dumps({"text": "a" * 2001, "entry_id": None}),
-            "qa: q.jsonl: question 2 can't be asked: the question has 2001 characters; 2000 are allowed\n",
+            "qa: q.jsonl, line 2: the question has 2001 characters; 2000 are allowed\n",
         ),
         (
             '{"text": "\\ud800 alpha", "entry_id": null}',
-            "qa: q.jsonl: question 1 can't be asked: the question holds half a character (a lone surrogate)\n",
+            "qa: q.jsonl, line 1: the question holds half a character (a lone surrogate)\n",
         ),
     ],
 )

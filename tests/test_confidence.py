@@ -239,7 +239,9 @@ def test_contenders_are_one_to_three(confidence: Doubles) -> None:
     [
         ((0.0, 0.0, 0.0, 1.0), "order of the answers"),
         ((0.0, -1.0, 0.0, 1.0), "order of the answers"),
-        ((0.0, math.nan, 0.0, 1.0), "order of the answers"),
+        ((0.0, math.nan, 0.0, 1.0), "not a number"),
+        ((math.nan, 1.0, 0.0, 1.0), "not a number"),
+        ((0.0, 1.0, math.inf, 1.0), "not a number"),
         ((0.0, 1.0, 0.0, 0.0), "order of the answers"),
         ((0.0, 1.0, 0.0, -1.0), "order of the answers"),
         ((0.0, 1.0, -0.1, 1.0), "known to be unanswerable"),

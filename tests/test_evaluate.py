@@ -24,17 +24,15 @@ from qa_service.curves import (
 from qa_service.domain import Entry, LabelledQuestion, Match, Outcome, Result, Source
 from qa_service.evaluate import (
     Judged,
-    answered_share,
     auroc,
     expected_calibration_error,
     found_within,
-    is_right,
     judge,
     rank_of_right,
     ranked_ids,
     reciprocal_ranks,
+    shares,
     threshold_for,
-    top_1,
 )
 
 CONFIDENCES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 0.9, 1.0]) | st.floats(0.0, 1.0)
@@ -51,30 +49,33 @@ def result(answers: str, related: str) -> Result:
     return Result(outcome, tuple(map(match, answers)), tuple(map(match, related)), "v-0")
 
 
-def test_right_means_the_first_answer_is_a_right_entry() -> None:
-    """A right entry below the first, or among the related, does not make an answer right."""
-    question = LabelledQuestion("q", ("a", "b"))
-    assert is_right(result("b", "a"), question)
-    assert not is_right(result("c", "a"), question)
-    assert not is_right(result("", "a"), question)
-
-
 def test_ranks_go_through_answers_and_related() -> None:
     """The nearest entries are the answers and then the related ones."""
     assert ranked_ids(result("b", "ac")) == ["b", "a", "c"]
 
 
-def test_top_1_counts_the_nearest_entry_whatever_the_outcome() -> None:
-    """Abstaining does not make the nearest entry wrong; unanswerable questions don't count."""
-    questions = [LabelledQuestion("q", ("a",)), LabelledQuestion("q", ("a",)), LabelledQuestion("q", ())]
-    assert top_1([result("a", ""), result("", "ba"), result("b", "")], questions) == 0.5
-    assert top_1([], []) == 0.0
-
-
-def test_answered_share_counts_choices_as_answers() -> None:
-    """Everything but an abstention is an answer."""
-    assert answered_share([result("a", ""), result("", "a"), result("ab", ""), result("", "")]) == 0.5
-    assert answered_share([]) == 0.0
+def test_shares_by_hand() -> None:
+    """Abstaining does not make the nearest entry wrong; choices count as answers; each kind counts for itself."""
+    judged = Judged(
+        answerable=np.array([True, True, True, True, False, False]),
+        rank=np.array([1, 1, 2, 0, 0, 0]),
+        top=np.zeros(6),
+        joint=np.zeros(6),
+        answers=np.array([1, 0, 2, 0, 3, 0]),
+    )
+    got = {name: values.tolist() for name, values in shares(judged).items()}
+    assert got == {
+        "top_1": [1.0, 1.0, 0.0, 0.0],
+        "mrr_10": [1.0, 1.0, 0.5, 0.0],
+        "recall_3": [1.0, 1.0, 1.0, 0.0],
+        "recall_5": [1.0, 1.0, 1.0, 0.0],
+        "recall_10": [1.0, 1.0, 1.0, 0.0],
+        "answerable_answered_right": [1.0, 0.0, 0.0, 0.0],
+        "answerable_answered_wrong": [0.0, 0.0, 1.0, 0.0],
+        "answerable_ambiguous": [0.0, 0.0, 1.0, 0.0],
+        "answerable_abstained": [0.0, 1.0, 0.0, 1.0],
+        "unanswerable_answered": [1.0, 0.0],
+    }
 
 
 def test_threshold_by_hand() -> None:
@@ -119,9 +120,9 @@ def columns(seen: list[tuple[float, bool]]) -> tuple[NDArray[Any], NDArray[Any]]
 
 def test_rank_of_right_by_hand() -> None:
     """The first right entry counts, from 1; 0 stands for none, and for a question without an answer."""
-    assert rank_of_right(result("b", "ac"), LabelledQuestion("q", ("c", "a"))) == 2
-    assert rank_of_right(result("", "ac"), LabelledQuestion("q", ("z",))) == 0
-    assert rank_of_right(result("a", ""), LabelledQuestion("q", ())) == 0
+    assert rank_of_right(["b", "a", "c"], LabelledQuestion("q", ("c", "a"))) == 2
+    assert rank_of_right(["a", "c"], LabelledQuestion("q", ("z",))) == 0
+    assert rank_of_right(["a"], LabelledQuestion("q", ())) == 0
 
 
 def test_reciprocal_ranks_by_hand() -> None:
@@ -140,10 +141,10 @@ def test_reciprocal_ranks_against_plain_python(ranks: list[int], depth: int) -> 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40))
 def test_recall_only_grows(ranks: list[int]) -> None:
     """More entries never lose a right one, and recall@k lies between the share of first places and 1."""
-    shares = [float(found_within(np.array(ranks), k).mean()) for k in range(1, 31)]
-    assert shares == sorted(shares)
-    assert ranks.count(1) / len(ranks) == pytest.approx(shares[0])
-    assert 1.0 - ranks.count(0) / len(ranks) == pytest.approx(shares[-1])
+    found = [float(found_within(np.array(ranks), k).mean()) for k in range(1, 31)]
+    assert found == sorted(found)
+    assert ranks.count(1) / len(ranks) == pytest.approx(found[0])
+    assert 1.0 - ranks.count(0) / len(ranks) == pytest.approx(found[-1])
 
 
 def test_judged_by_hand() -> None:

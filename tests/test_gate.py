@@ -11,7 +11,7 @@ from qa_service.artifact.publish import current
 from qa_service.artifact.read import read
 from qa_service.confidence import Calibration, Logistic, Weights
 from qa_service.domain import LabelledQuestion, Outcome
-from qa_service.errors import ArtifactError, QuestionError
+from qa_service.errors import ArtifactError
 from qa_service.gate import Change, Kind, Standing, compare, differences, locate
 from qa_service.retriever import Retriever
 from tests import fakes
@@ -135,15 +135,6 @@ def test_an_entry_that_is_new_is_a_gain(tmp_path: Path) -> None:
     """A label for an entry that the edit added is judged as any other."""
     old, new = retriever(tmp_path / "old", (ALPHA, BETA)), retriever(tmp_path / "new")
     assert [c.kind for c in compare(old, new, [ask("What is gamma?", "gamma")])] == [Kind.GAIN]
-
-
-def test_a_question_that_can_not_be_asked_is_named_by_its_number(tmp_path: Path) -> None:
-    """Its text is not repeated."""
-    one = retriever(tmp_path / "old")
-    with pytest.raises(
-        QuestionError, match=r"^labelled question 2: the question has 2005 characters; 2000 are allowed$"
-    ):
-        compare(one, one, [ask("who"), ask("zebra" * 401)])
 
 
 def test_another_model_or_precision_is_noted(tmp_path: Path) -> None:

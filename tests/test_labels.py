@@ -53,6 +53,27 @@ def test_unknown_id_is_refused_with_its_line(tmp_path: Path, ids: str) -> None:
     assert str(caught.value) == "asked.jsonl, line 2: there is no entry 'green'"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x" * 2001, "the question has 2001 characters; 2000 are allowed"),
+        ("a \\ud800 b", "the question holds half a character (a lone surrogate)"),
+        (" \\u200b ", "the question is empty"),
+    ],
+)
+def test_what_nobody_can_ask_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    """A label is a question and has a question's bounds; the file and the line are named, the text is not."""
+    with pytest.raises(FaqError) as caught:
+        labels.read(_write(tmp_path, f'\n{{"text": "{text}", "entry_id": null}}\n'))
+    assert str(caught.value) == f"asked.jsonl, line 2: {message}"
+
+
+def test_an_id_named_twice_is_one_right_entry(tmp_path: Path) -> None:
+    """A list that repeats an id has one right entry, so the question can be learned."""
+    path = _write(tmp_path, '{"text": "a", "entry_id": ["red", "red"]}\n')
+    assert labels.read(path) == (LabelledQuestion("a", ("red",)),)
+
+
 NEEDS = 'needs "text" and "entry_id" (an id, a list of ids, or null)'
 
 
@@ -69,7 +90,7 @@ NEEDS = 'needs "text" and "entry_id" (an id, a list of ids, or null)'
         ('{"entry_id": "red"}', NEEDS),
         ('{"text": 5, "entry_id": "red"}', NEEDS),
         ('{"text": null, "entry_id": "red"}', NEEDS),
-        ('{"text": " \\u200b", "entry_id": "red"}', "the text is empty"),
+        ('{"text": " \\u200b", "entry_id": "red"}', "the question is empty"),
         ('{"text": "a", "entry_id": 5}', '"entry_id" is an id, a list of ids, or null'),
         ('{"text": "a", "entry_id": {"id": "red"}}', '"entry_id" is an id, a list of ids, or null'),
         ('{"text": "a", "entry_id": ["red", null]}', '"entry_id" is an id, a list of ids, or null'),

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa_service import lexical
+from qa_service.domain import Floats
 from qa_service.lexical import (
     K1,
     MIN_DICE,
@@ -19,6 +21,11 @@ from qa_service.lexical import (
     inverse_document_frequency,
     term_saturation,
 )
+
+
+def scores(lexicon: Lexicon, terms: list[str]) -> Floats:
+    return lexicon.scores(lexicon.bag(terms))
+
 
 DOCUMENTS = [{"red": 2.0, "green": 1.0}, {"green": 1.0, "blue": 1.0}, {"blue": 3.0, "black": 1.0}]
 LENGTHS = [3, 2, 4]
@@ -65,21 +72,21 @@ def test_bounded_score_by_hand() -> None:
         green * term_saturation(1, LENGTHS[1], MEAN) / (green + missing),
         0.0,
     ]
-    assert np.allclose(expected, lexicon.scores(["green", "violet"]), atol=1e-7)
+    assert np.allclose(expected, scores(lexicon, ["green", "violet"]), atol=1e-7)
 
 
 def test_a_repeated_term_counts_once() -> None:
     """Saying a word twice does not change the score."""
     lexicon = build_lexicon(DOCUMENTS)
-    assert lexicon.scores(["red", "blue"]).tolist() == lexicon.scores(["red", "blue", "red", "red"]).tolist()
+    assert scores(lexicon, ["red", "blue"]).tolist() == scores(lexicon, ["red", "blue", "red", "red"]).tolist()
 
 
 @pytest.mark.parametrize("documents", [DOCUMENTS, [{}, {}], [{}]])
 def test_no_terms_score_nothing(documents: list[dict[str, float]]) -> None:
     """A question without a term, or a FAQ without one, has score 0 everywhere, not a division by zero."""
     lexicon = build_lexicon(documents)
-    assert [0.0] * len(documents) == lexicon.scores([]).tolist()
-    assert [0.0] * len(documents) == lexicon.scores(["violet"]).tolist()
+    assert [0.0] * len(documents) == scores(lexicon, []).tolist()
+    assert [0.0] * len(documents) == scores(lexicon, ["violet"]).tolist()
 
 
 def test_postings_are_grouped_by_term() -> None:
@@ -157,7 +164,7 @@ def test_the_likeness_that_is_just_enough() -> None:
 def test_a_misspelt_term_counts_by_its_likeness() -> None:
     """It scores what the right spelling scores, times how alike the two are."""
     lexicon = build_lexicon([{"seller": 2.0, "red": 1.0}, {"red": 1.0}, {"blue": 1.0}])
-    right, wrong = lexicon.scores(["seller", "blue"]), lexicon.scores(["seler", "blue"])
+    right, wrong = scores(lexicon, ["seller", "blue"]), scores(lexicon, ["seler", "blue"])
     assert right[0] > 0.0
     assert np.allclose([ONE_LETTER_LESS * right[0], 0.0, right[2]], wrong, atol=1e-7)
 
@@ -165,9 +172,9 @@ def test_a_misspelt_term_counts_by_its_likeness() -> None:
 def test_a_term_beside_its_misspelling_counts_once() -> None:
     """Right and wrong spelling in one question score the term once, at its best, out of the weight of both."""
     lexicon = build_lexicon([{"seller": 2.0, "red": 1.0}, {"red": 1.0}])
-    alone = lexicon.scores(["seller"])
+    alone = scores(lexicon, ["seller"])
     for terms in (["seller", "seler"], ["seler", "seller"]):
-        assert np.allclose(alone / 2, lexicon.scores(terms), atol=1e-7)
+        assert np.allclose(alone / 2, scores(lexicon, terms), atol=1e-7)
 
 
 def oracle(documents: list[dict[str, float]], question: list[str]) -> list[float]:
@@ -204,7 +211,7 @@ counts = st.dictionaries(words, st.sampled_from([1.0, 2.0, 5.0, 11.0]), max_size
 @given(st.lists(counts, min_size=1, max_size=6), st.lists(words, max_size=6))
 def test_scores_equal_a_dense_oracle_and_stay_in_bounds(documents: list[dict[str, float]], question: list[str]) -> None:
     """Postings give what a loop over all documents and terms gives, always in [0, 1]."""
-    got = build_lexicon(documents).scores(question)
+    got = scores(build_lexicon(documents), question)
     assert np.allclose(oracle(documents, question), got, atol=1e-6)
     assert np.all((got >= 0.0) & (got <= 1.0))
 
@@ -232,4 +239,45 @@ def test_what_a_term_is_taken_for(term: str, held: list[str]) -> None:
 def test_other_entries_do_not_change_the_bound(others: int) -> None:
     """An entry that holds all of a question's words without end comes near 1, whatever else is in the FAQ."""
     documents = [{"red": 500.0}, *([{"blue": 500.0}] * others)]
-    assert build_lexicon(documents).scores(["red"])[0] > 0.99
+    assert scores(build_lexicon(documents), ["red"])[0] > 0.99
+
+
+@given(
+    st.lists(counts, min_size=1, max_size=40),
+    st.lists(words, max_size=6),
+    st.sets(st.integers(0, 39), max_size=40),
+)
+def test_some_documents_score_what_all_of_them_score(
+    documents: list[dict[str, float]], question: list[str], chosen: set[int]
+) -> None:
+    """Few documents looked up by themselves, or many picked from all, have the very same scores."""
+    lexicon = build_lexicon(documents)
+    bag = lexicon.bag(question)
+    some = np.array(sorted(n for n in chosen if n < len(documents)), dtype=np.int64)
+    assert lexicon.scores(bag)[some].tolist() == lexicon.scores_of(bag, some).tolist()
+
+
+@given(st.lists(counts, min_size=1, max_size=40), st.lists(words, max_size=6), st.integers(1, 10))
+def test_leaders_are_the_best_documents(documents: list[dict[str, float]], question: list[str], count: int) -> None:
+    """Where all postings may be looked at, the leaders are the best of all documents that hold a term at all."""
+    lexicon = build_lexicon(documents)
+    bag = lexicon.bag(question)
+    everything = lexicon.scores(bag)
+    order = [n for n in np.argsort(-everything, kind="stable").tolist() if everything[n] > 0.0][:count]
+    got = lexicon.leaders(bag, count).tolist()
+    assert everything[order].tolist() == pytest.approx(everything[got].tolist(), abs=1e-6)
+    assert len(set(got)) == len(got)
+    allowed = np.arange(len(documents)) % 2 == 0
+    assert all(allowed[n] for n in lexicon.leaders(bag, count, allowed).tolist())
+    held = int(np.count_nonzero(everything[allowed] > 0.0))
+    assert len(lexicon.leaders(bag, count, allowed)) == min(count, held)
+
+
+def test_leaders_look_at_a_bounded_number_of_postings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rare term is looked at first; the one that stands everywhere no longer fits, and counts in the scores only."""
+    monkeypatch.setattr(lexical, "_POSTINGS", 2)
+    lexicon = build_lexicon([{"the": 1.0}, {"the": 9.0}, {"the": 1.0, "red": 1.0}, {"red": 2.0}])
+    bag = lexicon.bag(["the", "red"])
+    assert [3, 2] == lexicon.leaders(bag, 4).tolist()
+    assert np.count_nonzero(lexicon.scores(bag)) == 4
+    assert [] == lexicon.leaders(lexicon.bag(["the"]), 4).tolist()

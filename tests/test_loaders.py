@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qa_service import loaders
+from qa_service import text as strings
 from qa_service.errors import FaqError
 
 MARKDOWN = "## What is red?\n\nA warm colour.\n"
@@ -127,6 +128,17 @@ def test_an_id_taken_by_another_file_is_refused(tmp_path: Path) -> None:
         loaders.load([tmp_path])
     message = "b.jsonl, line 2: the id 'what-is-red' is taken by a.md, line 3; give one of the two an id of its own"
     assert (message, "b.jsonl", 2) == (str(caught.value), caught.value.document, caught.value.line)
+
+
+def test_a_question_that_two_files_ask_has_an_id_in_each(tmp_path: Path) -> None:
+    """The first file keeps the plain id; the other's names its file and does not change when further files come."""
+    _write(tmp_path / "a.md", MARKDOWN)
+    _write(tmp_path / "b.md", MARKDOWN)
+    first, second = loaders.load([tmp_path])
+    assert [e.id for e in first.entries] == ["what-is-red"]
+    assert [e.id for e in second.entries] == [strings.slug_within("What is red?", "b.md")]
+    _write(tmp_path / "a2.md", MARKDOWN)
+    assert loaders.load([tmp_path])[2].entries == second.entries
 
 
 def test_an_id_taken_in_the_same_file_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from qa_service import evaluate, labels
 from qa_service.artifact import publish
 from qa_service.artifact.read import read
 from qa_service.domain import LabelledQuestion, Outcome, Query, Result
+from qa_service.evaluate import Judged
 from qa_service.retriever import MAX_TOP, Retriever
 
 Pairs = list[tuple[Result, LabelledQuestion]]
@@ -27,42 +28,37 @@ def pairs(seed_index: Path, root: Path) -> Pairs:
     return list(zip(retriever.ask([Query(q.text, top=MAX_TOP) for q in questions]), questions, strict=True))
 
 
-def best_confidence(result: Result) -> float:
-    return (*result.answers, *result.related)[0].confidence
-
-
-def test_the_nearest_entry_is_the_right_one(pairs: Pairs) -> None:
-    """Of the answerable questions at least 95 % have the right entry first."""
+@pytest.fixture(scope="module")
+def judged(pairs: Pairs, seed_index: Path) -> Judged:
     results, questions = zip(*pairs, strict=True)
-    assert evaluate.top_1(results, questions) >= 0.95
+    return evaluate.judge(results, questions, read(seed_index / publish.current(seed_index)).calibration)
 
 
-def test_answerable_questions_are_answered_right(pairs: Pairs) -> None:
+def test_the_nearest_entry_is_the_right_one(judged: Judged) -> None:
+    """Of the answerable questions at least 95 % have the right entry first."""
+    assert np.mean(evaluate.shares(judged)["top_1"]) >= 0.95
+
+
+def test_answerable_questions_are_answered_right(judged: Judged) -> None:
     """At the default threshold at least 85 % get the right answer, and at most 2 % a wrong one."""
-    answerable = [(r, q) for r, q in pairs if q.entry_ids]
-    right = [evaluate.is_right(r, q) for r, q in answerable]
-    wrong = [r.outcome is not Outcome.ABSTAINED and not evaluate.is_right(r, q) for r, q in answerable]
-    assert np.mean(right) >= 0.85
-    assert np.mean(wrong) <= 0.02
+    shares = evaluate.shares(judged)
+    assert np.mean(shares["answerable_answered_right"]) >= 0.85
+    assert np.mean(shares["answerable_answered_wrong"]) <= 0.02
 
 
-def test_unanswerable_questions_get_no_answer(pairs: Pairs) -> None:
+def test_unanswerable_questions_get_no_answer(judged: Judged) -> None:
     """At most 5 % of the questions that the FAQ does not answer get any answer."""
-    assert evaluate.answered_share([r for r, q in pairs if not q.entry_ids]) <= 0.05
+    assert np.mean(evaluate.shares(judged)["unanswerable_answered"]) <= 0.05
 
 
-def test_confidence_tells_answerable_from_unanswerable(pairs: Pairs) -> None:
+def test_confidence_tells_answerable_from_unanswerable(judged: Judged) -> None:
     """An answerable question has the higher confidence in at least 98 of 100 pairs."""
-    answerable = np.array([best_confidence(r) for r, q in pairs if q.entry_ids])
-    unanswerable = np.array([best_confidence(r) for r, q in pairs if not q.entry_ids])
-    assert evaluate.auroc(answerable, unanswerable) >= 0.98
+    assert evaluate.auroc(judged.top[judged.answerable], judged.top[~judged.answerable]) >= 0.98
 
 
-def test_confidence_is_a_probability(pairs: Pairs) -> None:
+def test_confidence_is_a_probability(judged: Judged) -> None:
     """The calibration error over all held-out questions is at most .05."""
-    confidence = np.array([best_confidence(r) for r, _ in pairs])
-    right = np.array([float(evaluate.ranked_ids(r)[0] in q.entry_ids) for r, q in pairs])
-    assert evaluate.expected_calibration_error(confidence, right) <= 0.05
+    assert evaluate.expected_calibration_error(judged.top, judged.right.astype(np.float64)) <= 0.05
 
 
 def test_questions_in_other_languages_are_not_answered_by_chance(seed_index: Path) -> None:

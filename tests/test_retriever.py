@@ -21,7 +21,8 @@ from qa_service.assemble import assemble
 from qa_service.confidence import Calibration, Signals, evidence, scores
 from qa_service.domain import Outcome, Query
 from qa_service.errors import NotFoundError, QuestionError
-from qa_service.retriever import MAX_QUESTION_CHARS, Retriever, checked_question, today
+from qa_service.questions import MAX_QUESTION_CHARS, checked_question
+from qa_service.retriever import Retriever, today
 from tests import fakes
 from tests.test_assemble import corpus_of, entry
 from tests.test_lexical import oracle

@@ -20,7 +20,8 @@ from qa_service.confidence import Calibration
 from qa_service.domain import Entry, Floats, Query
 from qa_service.encoder import OnnxEncoder, encode_all
 from qa_service.export import Export
-from qa_service.retriever import MAX_QUESTION_CHARS, Retriever
+from qa_service.questions import MAX_QUESTION_CHARS
+from qa_service.retriever import Retriever
 
 Scores = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from qa_service.api.schemas import (
 )
 from qa_service.errors import QuestionError
 from qa_service.observe import Metrics
-from qa_service.retriever import checked_question
+from qa_service.questions import checked_question
 
 _ERRORS = replies.errors(400, 408, 413, 422, 503)
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from qa_service.domain import Outcome, Rule
-from qa_service.retriever import MAX_QUESTION_CHARS, MAX_TOP
+from qa_service.questions import MAX_QUESTION_CHARS
+from qa_service.retriever import MAX_TOP
 
 MAX_BATCH = 256
 

@@ -13,7 +13,8 @@ from typing import Any
 from qa_service.domain import ModelCard
 from qa_service.errors import ArtifactError
 
-FORMAT = 1
+# To be raised with every change of what the files hold or are called.
+FORMAT = 2
 MANIFEST = "manifest.json"
 ENTRIES = "entries.jsonl"
 VECTORS = "vectors.npy"

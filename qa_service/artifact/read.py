@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
@@ -88,6 +89,20 @@ def entry_from_json(line: str) -> tuple[Entry, tuple[str, ...], int]:
     return entry, wordings, learned
 
 
+@contextmanager
+def _parsing(folder: Path, file: str) -> Iterator[None]:
+    """Name the file in whatever goes wrong within."""
+    try:
+        yield
+    except Exception as exc:
+        told = str(exc) if isinstance(exc, _MisshapenError) else f"can't be parsed ({type(exc).__name__})"
+        raise ArtifactError(told, f"{folder.name}/{file}") from exc
+
+
+class _MisshapenError(ValueError):
+    """A file that does not fit the others."""
+
+
 def read(folder: Path, engine: str = "faiss") -> Snapshot:
     """Verify a version, parse it, and check that its encoder still gives the vectors it gave at the build.
 
@@ -95,53 +110,60 @@ def read(folder: Path, engine: str = "faiss") -> Snapshot:
         ArtifactError: names the file that is wrong.
     """
     manifest = verify(folder)
-    file = names.MANIFEST
-    try:
-        file = names.ENTRIES
-        held = [entry_from_json(line) for line in (folder / file).read_text("utf-8").split("\n") if line]
-        file = names.VECTORS
-        vectors = _load_array(folder / file)
-        file = names.FAISS
-        index = engines.engine(engine).load(folder / file, vectors)
-        file = names.CALIBRATION
-        calibration = Calibration.from_json(json.loads((folder / file).read_bytes()))
-        file = names.ENCODER
-        encoder = OnnxEncoder(folder / file, folder / names.TOKENIZER, manifest.model)
-        snapshot = Snapshot(
-            version=folder.name,
-            manifest=manifest,
-            entries=tuple(entry for entry, _, _ in held),
-            wordings=tuple(wordings for _, wordings, _ in held),
-            learned=tuple(learned for _, _, learned in held),
-            vectors=vectors,
-            prototypes=_load_array(folder / (file := names.PROTOTYPES)),
-            unanswerable=_load_array(folder / (file := names.UNANSWERABLE)),
-            index=index,
-            entry_lexicon=_read_lexicon(folder, file := names.ENTRY_LEXICON, len(held)),
-            wording_lexicon=_read_lexicon(folder, file := names.WORDING_LEXICON, len(vectors) - len(held)),
-            encoder=encoder,
-            calibration=calibration,
-        )
-    except Exception as exc:
-        raise ArtifactError(f"can't be parsed ({type(exc).__name__})", f"{folder.name}/{file}") from exc
-    rows = len(held) + sum(len(wordings) + learned for _, wordings, learned in held)
-    if vectors.shape != (manifest.rows, manifest.model.dimension) or rows != manifest.rows:
-        raise ArtifactError(f"holds {vectors.shape[0]} rows, not {rows}", f"{folder.name}/{names.VECTORS}")
+    with _parsing(folder, names.ENTRIES):
+        held = [entry_from_json(line) for line in (folder / names.ENTRIES).read_text("utf-8").split("\n") if line]
+        rows = len(held) + sum(len(wordings) + learned for _, wordings, learned in held)
+        if (len(held), rows) != (manifest.entries, manifest.rows):
+            raise _MisshapenError(
+                f"holds {len(held)} entries of {rows} rows, not {manifest.entries} of {manifest.rows}"
+            )
+    dimension = manifest.model.dimension
+    vectors = _read_array(folder, names.VECTORS, (rows, dimension))
+    with _parsing(folder, names.FAISS):
+        index = engines.engine(engine).load(folder / names.FAISS, vectors)
+    with _parsing(folder, names.CALIBRATION):
+        calibration = Calibration.from_json(json.loads((folder / names.CALIBRATION).read_bytes()))
+    with _parsing(folder, names.ENCODER):
+        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, manifest.model)
+    snapshot = Snapshot(
+        version=folder.name,
+        manifest=manifest,
+        entries=tuple(entry for entry, _, _ in held),
+        wordings=tuple(wordings for _, wordings, _ in held),
+        learned=tuple(learned for _, _, learned in held),
+        vectors=vectors,
+        prototypes=_read_array(folder, names.PROTOTYPES, (len(held), dimension)),
+        unanswerable=_read_array(folder, names.UNANSWERABLE, (None, dimension)),
+        index=index,
+        entry_lexicon=_read_lexicon(folder, names.ENTRY_LEXICON, len(held)),
+        wording_lexicon=_read_lexicon(folder, names.WORDING_LEXICON, rows - len(held)),
+        encoder=encoder,
+        calibration=calibration,
+    )
     _check_canaries(snapshot)
     return snapshot
 
 
-def _load_array(path: Path) -> NDArray[Any]:
-    """An array in the pages of its file, which all processes that serve it share."""
-    mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-    return mapped
+def _read_array(folder: Path, file: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """An array in the pages of its file, which all processes that serve it share; None in `shape` stands for any length."""
+    with _parsing(folder, file):
+        mapped: NDArray[Any] = np.load(folder / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        fits = len(shape) == mapped.ndim and all(n in (None, m) for n, m in zip(shape, mapped.shape, strict=True))
+        if not fits:
+            expected = " x ".join("any" if n is None else str(n) for n in shape)
+            raise _MisshapenError(f"holds {' x '.join(map(str, mapped.shape))} values, not {expected}")
+        return mapped
 
 
 def _read_lexicon(folder: Path, name: str, size: int) -> Lexicon:
-    terms_file, *array_files = names.lexicon_files(name)
-    terms = (folder / terms_file).read_text("utf-8").split("\n")
-    starts, documents, saturations = (_load_array(folder / file) for file in array_files)
-    return Lexicon({term: place for place, term in enumerate(terms) if term}, starts, documents, saturations, size)
+    terms_file, starts_file, documents_file, saturations_file = names.lexicon_files(name)
+    with _parsing(folder, terms_file):
+        text = (folder / terms_file).read_text("utf-8")
+        vocabulary = {term: place for place, term in enumerate(text.split("\n"))} if text else {}
+    starts = _read_array(folder, starts_file, (len(vocabulary) + 1,))
+    documents = _read_array(folder, documents_file, (int(starts[-1]),))
+    saturations = _read_array(folder, saturations_file, (int(starts[-1]),))
+    return Lexicon(vocabulary, starts, documents, saturations, size)
 
 
 def write(folder: Path, snapshot: Snapshot) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +11,11 @@ import typer
 from rich.table import Table
 
 from qa_service.cli.common import Format, Formatted, IndexDir, app, format_of, open_retriever, stderr, stdout, told
-from qa_service.domain import LabelledQuestion, Query, Result
-from qa_service.errors import FaqError, QaError, QuestionError
+from qa_service.domain import Query
+from qa_service.errors import FaqError, QaError
 
 if TYPE_CHECKING:
     from qa_service.evaluation import Evaluation
-    from qa_service.retriever import Retriever
 
 
 @app.command("eval")
@@ -32,6 +30,7 @@ def evaluate_index(
     """Measure the index on labelled questions, and say where it goes wrong."""
     with told() as settings:
         from qa_service import labels, report  # noqa: PLC0415 (only this command needs them)
+        from qa_service.evaluate import DEPTH  # noqa: PLC0415 (as above)
         from qa_service.evaluation import evaluation_of, learned_questions  # noqa: PLC0415 (as above)
 
         retriever = open_retriever(index or settings.index_dir, settings.vector_engine)
@@ -39,24 +38,12 @@ def evaluate_index(
         questions = labels.read(file, entries)
         if not questions:
             raise FaqError("holds no question", file.name)
-        results = _ask(retriever, questions, file.name)
+        results = retriever.ask([Query(q.text, top=DEPTH) for q in questions])
         learned = int(learned_questions(retriever.snapshot, questions).sum())
         evaluation = evaluation_of(results, questions, retriever.snapshot.calibration, learned)
         if html:
             _write(html, report.page(evaluation, entries))
         _print(evaluation, format_of(chosen))
-
-
-def _ask(retriever: Retriever, questions: Sequence[LabelledQuestion], name: str) -> list[Result]:
-    from qa_service.evaluate import DEPTH  # noqa: PLC0415 (only this command needs it)
-
-    results = []
-    for number, question in enumerate(questions, 1):
-        try:
-            results += retriever.ask([Query(question.text, top=DEPTH)])
-        except QuestionError as exc:
-            raise FaqError(f"question {number} can't be asked: {exc}", name) from None
-    return results
 
 
 def _write(path: Path, page: str) -> None:

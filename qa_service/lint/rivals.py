@@ -12,7 +12,7 @@ from qa_service import text as strings
 from qa_service.calibrate import trials
 from qa_service.domain import Entry, Floats, Query
 from qa_service.lint.material import Finding, Material, Severity
-from qa_service.retriever import MAX_QUESTION_CHARS
+from qa_service.questions import MAX_QUESTION_CHARS
 
 NEAR_DUPLICATE = "near-duplicate"
 COMPETING = "competing"
@@ -137,7 +137,7 @@ def _astray(material: Material) -> Iterator[Finding]:
     order = {entry_id: number for number, entry_id in enumerate(places)}
     lost: Counter[tuple[str, str]] = Counter()
     if material.corpus.labelled:
-        for trial in trials(material.corpus, material.calibration):
+        for trial in trials(material.corpus, material.calibration, material.clock):
             if trial.question.entry_ids and trial.ids and not trial.right:
                 lost[trial.question.entry_ids[0], trial.ids[0]] += 1
     for one, other in sorted({tuple(sorted(pair, key=order.__getitem__)) for pair in lost}):

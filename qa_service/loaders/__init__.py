@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from qa_service.domain import Document
+from qa_service import text as strings
+from qa_service.domain import Document, Entry
 from qa_service.errors import FaqError
 from qa_service.loaders import csv, json, markdown
 from qa_service.loaders.base import SourceText, read_source
@@ -59,8 +61,31 @@ def load(paths: Sequence[Path], language: str = "en") -> tuple[Document, ...]:
             raise FaqError("no such file or folder", path.name)
     if not documents:
         raise FaqError(f"no FAQ file in it (one of {', '.join(_LOADERS)})", ", ".join(p.name for p in paths))
+    documents = _set_apart(documents)
     _refuse_repeats(documents)
     return tuple(documents)
+
+
+def _set_apart(documents: Sequence[Document]) -> list[Document]:
+    """Give entries of later files whose question stands in an earlier file too an id of their own.
+
+    "How do I apply?" may be asked on many pages. The first keeps the id that its question gives; the others add their
+    file's name to it. Ids that the FAQ states are left alone, and so are repeats within one file, which are mistakes.
+    """
+    owners: dict[str, int] = {}
+    for number, document in enumerate(documents):
+        for entry in document.entries:
+            owners.setdefault(entry.id, number)
+
+    def named(number: int, document: Document, entry: Entry) -> Entry:
+        if owners[entry.id] == number or entry.id != strings.slug(entry.question):
+            return entry
+        return replace(entry, id=strings.slug_within(entry.question, document.name))
+
+    return [
+        replace(document, entries=tuple(named(number, document, entry) for entry in document.entries))
+        for number, document in enumerate(documents)
+    ]
 
 
 def _refuse_repeats(documents: Sequence[Document]) -> None:
