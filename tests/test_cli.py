@@ -113,10 +113,10 @@ def test_ask(plain: Path, question: str, outcome: str, status: int) -> None:
             ),
         ),
         (
-            "¿Cómo puedo pedir una extensión de alpha?",
+            "Est-ce que notre alpha est pour nous ?",
             (
                 "There is no official answer to this",
-                "The question is in es; the FAQ has en.",
+                "The question is in fr; the FAQ has en, es.",
             ),
         ),
     ],
