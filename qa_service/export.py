@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa_service import bert
 from qa_service.artifact.manifest import ENCODER, TOKENIZER
 from qa_service.domain import Floats, ModelCard
 from qa_service.errors import MissingExtraError, ModelError
@@ -136,9 +137,12 @@ def _export(model: SentenceTransformer, name: str) -> Export:
     def write(folder: Path, precision: str) -> ModelCard:
         (folder / TOKENIZER).write_text(tokenizer, "utf-8")
         with _quiet():
-            _write_graph(model, folder / ENCODER)
-            if precision == "int8":
-                _quantise(folder / ENCODER)
+            if precision == "int8" and bert.is_supported(model):
+                bert.write(model, folder / ENCODER)
+            else:
+                _write_graph(model, folder / ENCODER)
+                if precision == "int8":
+                    _quantise(folder / ENCODER)
         return replace(card, precision=precision)
 
     return Export(card, reference(card.query_prompt), reference(card.document_prompt), write)
@@ -187,7 +191,7 @@ def _write_graph(model: SentenceTransformer, path: Path) -> None:
 
 
 def _quantise(path: Path) -> None:
-    """Weights to int8 in blocks of 128, activations to int8 row by row; the table of word pieces to float16.
+    """For models that are no plain BERT: weights to int8 in blocks of 128, activations row by row; word pieces to float16.
 
     ONNX Runtime's older way, one scale for all activations of a run, brought cosines to the reference down to 0.977 and
     made a vector depend on what else was in the run. Row by row they stay above 0.994.

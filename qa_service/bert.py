@@ -1,0 +1,274 @@
+"""A BERT encoder as a graph of 8-bit matrix products, written node by node. It runs at the build only.
+
+Each row of activations (a token) has a scale of its own, so a vector depends on its text alone, not on what shares a run; each
+column of weights has one too. Where one channel towers above the rest it is scaled down before it is rounded, and the weights
+that read it are scaled up (Xiao et al., "SmoothQuant", ICML 2023, equation 4). ONNX Runtime's own dynamic quantisation has one
+scale for all tokens, and its blockwise product computes 3 times longer than the products themselves take;
+benchmarks/speed/LOG.md has the figures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa_service.domain import Floats
+
+if TYPE_CHECKING:
+    import onnx
+    from sentence_transformers import SentenceTransformer
+
+Bytes = NDArray[np.int8]
+
+_POOLINGS = ("mean", "cls")
+_OPSET = 19
+_IR_VERSION = 9
+_CONTRIBUTED = "com.microsoft"
+_LEVELS = 127
+_ZERO = 128
+# GELU never falls below -0.16998; its rows are rounded from there up, with a zero point each.
+_GELU_LOWEST = 0.17
+_GELU_LEVELS = 254
+# Texts of random tokens show which channels tower; real ones, 300 of the seed, gave the same cosines.
+_SAMPLE_TEXTS = 32
+_SAMPLE_TOKENS = 24
+_MIGRATED = 0.6
+
+
+def is_supported(model: SentenceTransformer) -> bool:
+    """Whether a model is a BERT as it was published, mean or first token pooled, and nothing else."""
+    modules = list(model)
+    config: Any = getattr(getattr(modules[0], "auto_model", None), "config", None)
+    rest = [type(module).__name__ for module in modules[1:]]
+    return (
+        getattr(config, "model_type", "") == "bert"
+        and config.hidden_act == "gelu"
+        and getattr(config, "position_embedding_type", "absolute") == "absolute"
+        and rest in (["Pooling"], ["Pooling", "Normalize"])
+        and modules[1].pooling_mode in _POOLINGS
+    )
+
+
+def write(model: SentenceTransformer, path: Path) -> None:
+    """Write the graph: token ids, shape (texts, tokens), to unit vectors, shape (texts, dimension), without padding."""
+    import onnx  # noqa: PLC0415 (only a build has it)
+
+    transformer: Any = model[0]
+    weights = {
+        name: tensor.detach().cpu().float().numpy() for name, tensor in transformer.auto_model.state_dict().items()
+    }
+    graph = _Bert(weights, transformer.auto_model.config, _channel_peaks(model)).build(str(model[1].pooling_mode))
+    onnx.save(graph, path)
+
+
+def smoothing(peaks: Floats, weights: Floats) -> Floats:
+    """What each input channel of a product is divided by, and its weights multiplied: powers of two, so nothing is rounded.
+
+    Args:
+        peaks: the largest absolute activation of each channel, shape (channels,).
+        weights: shape (channels, outputs).
+    """
+    peaks, largest = np.maximum(peaks, 1e-5), np.maximum(np.abs(weights).max(axis=1), 1e-5)
+    factors = peaks**_MIGRATED / largest ** (1.0 - _MIGRATED)
+    powers: Floats = np.exp2(np.round(np.log2(factors / factors.mean()))).astype(np.float32)
+    return powers
+
+
+def rounded(weights: Floats) -> tuple[Bytes, Floats]:
+    """Weights, shape (inputs, outputs), as integers from -127 to 127, and the scale of each output."""
+    scales = np.maximum(np.abs(weights).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
+    return np.clip(np.round(weights / scales), -_LEVELS, _LEVELS).astype(np.int8), scales
+
+
+def _channel_peaks(model: SentenceTransformer) -> dict[str, Floats]:
+    """The largest absolute input of each channel of each linear layer, by the layer's name, over texts of random tokens."""
+    import torch  # noqa: PLC0415 (heavy; only a build needs it)
+
+    transformer: Any = model[0]
+    tokenizer, bert = model.tokenizer, transformer.auto_model
+    peaks: dict[str, Floats] = {}
+
+    def watch(name: str) -> Any:  # noqa: ANN401 (a hook of torch)
+        def hook(_module: object, inputs: tuple[Any, ...], _output: object) -> None:
+            seen = inputs[0].abs().flatten(0, -2).amax(0).numpy()
+            peaks[name] = np.maximum(peaks[name], seen) if name in peaks else seen
+
+        return hook
+
+    hooks = [m.register_forward_hook(watch(n)) for n, m in bert.named_modules() if isinstance(m, torch.nn.Linear)]
+    ordinary = np.setdiff1d(np.arange(bert.config.vocab_size), tokenizer.all_special_ids)
+    drawn = np.random.default_rng(0).choice(ordinary, (_SAMPLE_TEXTS, _SAMPLE_TOKENS))
+    ends = np.full((_SAMPLE_TEXTS, 1), 1)
+    ids = np.concatenate((ends * tokenizer.cls_token_id, drawn, ends * tokenizer.sep_token_id), axis=1)
+    try:
+        with torch.no_grad():
+            bert(input_ids=torch.from_numpy(ids))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return peaks
+
+
+class _Bert:
+    """Builds the graph of one model. Between the embeddings and the pooling, tensors have shape (all tokens, width)."""
+
+    def __init__(self, weights: dict[str, Floats], config: Any, peaks: dict[str, Floats]) -> None:  # noqa: ANN401 (transformers')
+        self._weights = weights
+        self._config = config
+        self._peaks = peaks
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        self._per_row = self._constant("axis_1", np.array([1], np.int64))
+        self._one = self._constant("one", np.array(1.0, np.float32))
+        self._zero = self._constant("zero", np.array(_ZERO, np.uint8))
+        self._level = self._constant("level", np.array(1.0 / _LEVELS, np.float32))
+        self._lowest = self._constant("gelu_lowest", np.array(_GELU_LOWEST, np.float32))
+
+    def build(self, pooling: str) -> onnx.ModelProto:
+        """The whole graph."""
+        from onnx import TensorProto, helper  # noqa: PLC0415 (only a build has it)
+
+        width = self._config.hidden_size
+        shape = self._node("Shape", "input_ids")
+        self._flat = self._constant("flat", np.array([-1, width], np.int64))
+        self._deep = self._node("Concat", shape, self._constant("width", np.array([width], np.int64)), axis=0)
+        self._zeros = self._node("Expand", self._zero, self._node("ReduceProd", shape, keepdims=1))
+        x = self._embeddings(shape)
+        for number in range(self._config.num_hidden_layers):
+            x = self._layer(x, f"encoder.layer.{number}.")
+        x = self._node("Reshape", x, self._deep)
+        if pooling == "mean":
+            pooled = self._node("ReduceMean", x, self._per_row, keepdims=0)
+        else:
+            pooled = self._node("Gather", x, self._constant("first", np.array(0, np.int64)), axis=1)
+        self._nodes.append(helper.make_node("LpNormalization", [pooled], ["embedding"], axis=-1, p=2))
+        graph = helper.make_graph(
+            self._nodes,
+            "bert",
+            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", width])],
+            list(self._constants.values()),
+        )
+        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIBUTED, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+
+    def _embeddings(self, shape: str) -> str:
+        """Words, places and the one kind of token; the table of words in float16, with an error below 0.05 %."""
+        from onnx import TensorProto  # noqa: PLC0415 (only a build has it)
+
+        held = {k: self._weights[f"embeddings.{k}_embeddings.weight"] for k in ("word", "position", "token_type")}
+        words = self._constant("words", held["word"].astype(np.float16))
+        places = self._constant("places", held["position"] + held["token_type"][0])
+        bounds = [self._constant(f"bound_{i}", np.array([i], np.int64)) for i in range(3)]
+        tokens = self._node("Slice", shape, bounds[1], bounds[2])
+        found = self._node("Cast", self._node("Gather", words, "input_ids"), to=TensorProto.FLOAT)
+        both = self._node("Add", found, self._node("Slice", places, bounds[0], tokens))
+        return self._normalised(self._node("Reshape", both, self._flat), "embeddings.LayerNorm")
+
+    def _layer(self, x: str, name: str) -> str:
+        kernels = {
+            part: np.ascontiguousarray(self._weights[f"{name}{part}.weight"].T)
+            for part in (
+                "attention.self.query",
+                "attention.self.key",
+                "attention.self.value",
+                "attention.output.dense",
+                "intermediate.dense",
+                "output.dense",
+            )
+        }
+        attended = self._attention(x, name, kernels)
+        x = self._residual(attended, x, f"{name}attention.output")
+        inner = self._smoothed_product(x, f"{name}intermediate.dense", kernels["intermediate.dense"])
+        bias = self._held(f"{name}intermediate.dense.bias")
+        gelu = self._node("BiasGelu", inner, bias, domain=_CONTRIBUTED)
+        return self._residual(
+            self._product_of_gelu(gelu, f"{name}output.dense", kernels["output.dense"]), x, f"{name}output"
+        )
+
+    def _attention(self, x: str, name: str, kernels: dict[str, Floats]) -> str:
+        """Attention up to its last product. What that product's input is divided by, the values' weights are already."""
+        parts = [f"attention.self.{part}" for part in ("query", "key", "value")]
+        last = f"{name}attention.output.dense"
+        factors = smoothing(self._peaks[last], kernels["attention.output.dense"])
+        biases = [self._weights[f"{name}{part}.bias"] for part in parts]
+        inputs = np.concatenate((kernels[parts[0]], kernels[parts[1]], kernels[parts[2]] / factors), axis=1)
+        bias = self._constant(f"{name}bias", np.concatenate((biases[0], biases[1], biases[2] / factors)))
+        joined = self._smoothed_product(x, f"{name}{parts[0]}", inputs)
+        width = self._config.hidden_size
+        thirds = self._constant("thirds", np.array([width] * 3, np.int64))
+        split = [f"{name}{part}" for part in ("q", "k", "v")]
+        self._node("Split", joined, thirds, axis=1, outputs=split)
+        heads = self._config.num_attention_heads
+        deep = [self._node("Reshape", one, self._deep) for one in split]
+        mixed = self._node("MultiHeadAttention", *deep, bias, domain=_CONTRIBUTED, num_heads=heads)
+        flat = self._node("Reshape", mixed, self._flat)
+        return self._product(flat, last, kernels["attention.output.dense"] * factors[:, None])
+
+    def _residual(self, x: str, before: str, name: str) -> str:
+        summed = self._node("Add", self._node("Add", x, self._held(f"{name}.dense.bias")), before)
+        return self._normalised(summed, f"{name}.LayerNorm")
+
+    def _normalised(self, x: str, name: str) -> str:
+        scale, bias = self._held(f"{name}.weight"), self._held(f"{name}.bias")
+        return self._node("LayerNormalization", x, scale, bias, axis=-1, epsilon=self._config.layer_norm_eps)
+
+    def _smoothed_product(self, x: str, name: str, kernel: Floats) -> str:
+        factors = smoothing(self._peaks[name], kernel)
+        smooth = self._node("Mul", x, self._constant(f"{name}.factors", 1.0 / factors))
+        return self._product(smooth, name, kernel * factors[:, None])
+
+    def _product(self, x: str, name: str, kernel: Floats) -> str:
+        """The product of x and kernel, each row of x rounded to 255 levels around zero."""
+        peak = self._node("ReduceMax", self._node("Abs", x), self._per_row, keepdims=1)
+        scale = self._node("Mul", peak, self._level)
+        levels = self._node("QuantizeLinear", x, self._node("Squeeze", scale, self._per_row), self._zeros, axis=0)
+        integers, columns = self._rounded(name, kernel)
+        product = self._node(
+            "MatMulIntegerToFloat", levels, integers, self._one, columns, self._zero, domain=_CONTRIBUTED
+        )
+        return self._node("Mul", product, scale)
+
+    def _product_of_gelu(self, x: str, name: str, kernel: Floats) -> str:
+        """The same for rows that reach from -0.17 up: each gets a zero point, and its share is taken off the product."""
+        from onnx import TensorProto  # noqa: PLC0415 (only a build has it)
+
+        peak = self._node("ReduceMax", x, self._per_row, keepdims=1)
+        reach = self._node("Add", peak, self._lowest)
+        scale = self._node("Mul", reach, self._constant("gelu_level", np.array(1.0 / _GELU_LEVELS, np.float32)))
+        zero = self._node("Round", self._node("Div", self._lowest, scale))
+        zeros = self._node("Squeeze", self._node("Cast", zero, to=TensorProto.UINT8), self._per_row)
+        levels = self._node("QuantizeLinear", x, self._node("Squeeze", scale, self._per_row), zeros, axis=0)
+        integers, columns = self._rounded(name, kernel)
+        nothing = self._constant("nothing", np.array(0, np.uint8))
+        product = self._node("MatMulIntegerToFloat", levels, integers, self._one, columns, nothing, domain=_CONTRIBUTED)
+        held, scales = rounded(kernel)
+        sums = (held.sum(axis=0, dtype=np.float64) * scales).astype(np.float32)[None, :]
+        offset = self._node("Mul", zero, self._constant(f"{name}.sums", sums))
+        return self._node("Mul", self._node("Sub", product, offset), scale)
+
+    def _rounded(self, name: str, kernel: Floats) -> tuple[str, str]:
+        integers, scales = rounded(kernel)
+        return self._constant(f"{name}.integers", integers), self._constant(f"{name}.scales", scales)
+
+    def _held(self, name: str) -> str:
+        return self._constant(name, self._weights[name])
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        from onnx import numpy_helper  # noqa: PLC0415 (only a build has it)
+
+        if name not in self._constants:
+            self._constants[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
+        return name
+
+    def _node(
+        self, kind: str, *inputs: str, domain: str = "", outputs: list[str] | None = None, **attributes: object
+    ) -> str:
+        from onnx import helper  # noqa: PLC0415 (only a build has it)
+
+        named = outputs or [f"{kind}_{len(self._nodes)}"]
+        self._nodes.append(helper.make_node(kind, list(inputs), named, domain=domain, **attributes))
+        return named[0]

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
+from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, PreTrainedTokenizerFast
+
+from qa_service import bert, export
+from qa_service.artifact.manifest import ENCODER, TOKENIZER
+from qa_service.encoder import OnnxEncoder
+
+TEXTS = [
+    "If our profile extension is granted, are we still certified?",
+    "ftz",
+    "A longer text about a warehouse in Rotterdam that ships to three ports. " * 4,
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """The packaged model's."""
+    return PreTrainedTokenizerFast.from_pretrained(export.packaged_model())  # type: ignore[no-any-return]
+
+
+def bert_of(tokenizer: PreTrainedTokenizerFast, **changes: Any) -> Any:
+    """A small BERT with random weights, spread so that its vectors are not all alike."""
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+    }
+    model = BertModel(BertConfig(vocab_size=len(tokenizer), **{**shape, "initializer_range": 0.3, **changes}))
+    for name, tensor in model.named_parameters():
+        if "bias" in name or "LayerNorm" in name:
+            torch.nn.init.normal_(tensor, mean=float("weight" in name), std=0.3)
+    return model.eval()  # type: ignore[no-untyped-call]  # of transformers
+
+
+def stored(folder: Path, model: Any, tokenizer: PreTrainedTokenizerFast, pooling: str, *more: Any) -> Path:
+    """A folder as sentence-transformers saves it."""
+    (folder / "plain").mkdir(parents=True)
+    model.save_pretrained(folder / "plain")
+    tokenizer.save_pretrained(folder / "plain")
+    transformer = Transformer(str(folder / "plain"), max_seq_length=64)
+    modules = [transformer, Pooling(model.config.hidden_size, pooling_mode=pooling), *more]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder / "model"))
+    return folder / "model"
+
+
+def graph_kinds(path: Path) -> set[str]:
+    import onnx  # noqa: PLC0415 (heavy)
+
+    return {node.op_type for node in onnx.load(path).graph.node}
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_the_graph_gives_the_vectors_of_the_model(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, pooling: str
+) -> None:
+    """A BERT of any size, mean or first token pooled, comes out near what sentence-transformers computes."""
+    held = export.load(str(stored(tmp_path, bert_of(tokenizer), tokenizer, pooling)))
+    card = held.write(tmp_path, "int8")
+    vectors = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card).encode_queries(TEXTS)
+    assert "MatMulIntegerToFloat" in graph_kinds(tmp_path / ENCODER)
+    reference = held.reference_queries(TEXTS)
+    assert np.all(np.sum(vectors * reference, axis=1) >= 0.995)
+    assert np.allclose(1.0, np.linalg.norm(vectors, axis=1), atol=1e-5)
+    assert np.max(np.abs(reference @ reference.T - np.eye(3))) < 0.95  # the texts are told apart at all
+
+
+def test_towering_channels_do_no_harm(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    """A channel 30 times as large as the others does not drown them when rows are rounded."""
+    model = bert_of(tokenizer)
+    with torch.no_grad():
+        for layer in model.encoder.layer:
+            layer.attention.output.LayerNorm.weight[3] = 30.0
+            layer.intermediate.dense.weight[:, 3] /= 30.0
+    held = export.load(str(stored(tmp_path, model, tokenizer, "mean")))
+    card = held.write(tmp_path, "int8")
+    vectors = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card).encode_queries(TEXTS)
+    assert np.all(np.sum(vectors * held.reference_queries(TEXTS), axis=1) >= 0.995)
+
+
+@pytest.mark.parametrize("kind", ["relu", "another architecture", "a layer behind the pooling"])
+def test_other_models_take_the_general_way(tmp_path: Path, tokenizer: PreTrainedTokenizerFast, kind: str) -> None:
+    """What is no plain BERT is exported as torch traces it, and is near the reference too."""
+    more = [Dense(32, 16)] if kind == "a layer behind the pooling" else []
+    if kind == "another architecture":
+        torch.manual_seed(0)
+        config = DistilBertConfig(vocab_size=len(tokenizer), dim=128, n_layers=1, n_heads=4, hidden_dim=128)
+        model: Any = DistilBertModel(config).eval()  # type: ignore[no-untyped-call]  # of transformers
+    else:
+        model = bert_of(tokenizer, hidden_act="relu" if kind == "relu" else "gelu")
+    folder = stored(tmp_path, model, tokenizer, "mean", *more)
+    assert not bert.is_supported(SentenceTransformer(str(folder), device="cpu"))
+    held = export.load(str(folder))
+    card = held.write(tmp_path, "int8")
+    assert "MatMulIntegerToFloat" not in graph_kinds(tmp_path / ENCODER)
+    vectors = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card).encode_queries(TEXTS)
+    assert np.all(np.sum(vectors * held.reference_queries(TEXTS), axis=1) >= 0.99)
+
+
+def test_the_packaged_model_is_supported() -> None:
+    """The model that every index has by default goes the fast way."""
+    assert bert.is_supported(SentenceTransformer(str(export.packaged_model()), device="cpu"))
+
+
+def test_rounded_weights_by_hand() -> None:
+    """Each column has the scale of its largest weight over 127; a column of zeros stays zero."""
+    integers, scales = bert.rounded(np.array([[1.27, -0.02, 0.0], [-0.638, 0.0151, 0.0]], dtype=np.float32))
+    assert integers.tolist() == [[127, -127, 0], [-64, 96, 0]]
+    assert np.allclose(scales[:2], [0.01, 0.02 / 127], rtol=1e-6)
+
+
+def test_smoothing_by_hand() -> None:
+    """Peaks of 1, 1 and 32 with equal weights: 32 ** .6 is 8; over their mean of 10 / 3 they are 2 ** -2, 2 ** -2, 2 ** 1."""
+    got = bert.smoothing(np.array([1.0, 1.0, 32.0], dtype=np.float32), np.ones((3, 4), dtype=np.float32))
+    expected = [2.0 ** round(math.log2(x / (10 / 3))) for x in (1.0, 1.0, 8.0)]
+    assert got.tolist() == expected == [0.25, 0.25, 2.0]
+
+
+def test_smoothing_without_a_peak() -> None:
+    """A channel that is never active, or is never read, gets a finite factor."""
+    got = bert.smoothing(np.array([0.0, 1.0], dtype=np.float32), np.array([[0.0], [0.5]], dtype=np.float32))
+    assert np.all(np.isfinite(got))
+    assert np.all(got > 0.0)
