@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa_service import graphs
 from qa_service.domain import Floats
 
 if TYPE_CHECKING:
@@ -52,16 +53,14 @@ def is_supported(model: SentenceTransformer) -> bool:
     )
 
 
-def write(model: SentenceTransformer, path: Path) -> None:
+def write(model: SentenceTransformer, folder: Path) -> None:
     """Write the graph: token ids, shape (texts, tokens), to unit vectors, shape (texts, dimension), without padding."""
-    import onnx  # noqa: PLC0415 (only a build has it)
-
     transformer: Any = model[0]
     weights = {
         name: tensor.detach().cpu().float().numpy() for name, tensor in transformer.auto_model.state_dict().items()
     }
     graph = _Bert(weights, transformer.auto_model.config, _channel_peaks(model)).build(str(model[1].pooling_mode))
-    onnx.save(graph, path)
+    graphs.save(graph, folder)
 
 
 def smoothing(peaks: Floats, weights: Floats) -> Floats:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_service import bert
-from qa_service.artifact.manifest import ENCODER, TOKENIZER
+from qa_service import bert, graphs
+from qa_service.artifact.manifest import TOKENIZER
 from qa_service.domain import Floats, ModelCard
 from qa_service.errors import MissingExtraError, ModelError
 
@@ -138,11 +138,9 @@ def _export(model: SentenceTransformer, name: str) -> Export:
         (folder / TOKENIZER).write_text(tokenizer, "utf-8")
         with _quiet():
             if precision == "int8" and bert.is_supported(model):
-                bert.write(model, folder / ENCODER)
+                bert.write(model, folder)
             else:
-                _write_graph(model, folder / ENCODER)
-                if precision == "int8":
-                    _quantise(folder / ENCODER)
+                _write_graph(model, folder, precision)
         return replace(card, precision=precision)
 
     return Export(card, reference(card.query_prompt), reference(card.document_prompt), write)
@@ -162,8 +160,9 @@ def _pooling(model: SentenceTransformer) -> str:
     return next((str(mode) for mode in modes if mode), "unknown")
 
 
-def _write_graph(model: SentenceTransformer, path: Path) -> None:
+def _write_graph(model: SentenceTransformer, folder: Path, precision: str) -> None:
     """Trace token ids of one text to its unit vector. There is no mask: texts run alone, without padding."""
+    import onnx  # noqa: PLC0415 (only a build has it)
     import torch  # noqa: PLC0415 (heavy; only a build needs it)
 
     class Graph(torch.nn.Module):
@@ -177,10 +176,11 @@ def _write_graph(model: SentenceTransformer, path: Path) -> None:
             return torch.nn.functional.normalize(embedding, p=2.0, dim=1)
 
     example = model.tokenizer(["an example of a question"], return_tensors="pt")["input_ids"]
+    traced = io.BytesIO()
     torch.onnx.export(
         Graph().eval(),
         (example,),
-        str(path),
+        traced,
         input_names=["input_ids"],
         output_names=["embedding"],
         dynamic_axes={"input_ids": {1: "tokens"}},
@@ -188,24 +188,23 @@ def _write_graph(model: SentenceTransformer, path: Path) -> None:
         # The TorchScript exporter needs nothing beside torch and takes 2 seconds where the newer one takes 10.
         dynamo=False,
     )
+    graph = onnx.load_from_string(traced.getvalue())
+    graphs.save(_quantised(graph) if precision == "int8" else graph, folder)
 
 
-def _quantise(path: Path) -> None:
+def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     """For models that are no plain BERT: weights to int8 in blocks of 128, activations row by row; word pieces to float16.
 
     ONNX Runtime's older way, one scale for all activations of a run, brought cosines to the reference down to 0.977 and
     made a vector depend on what else was in the run. Row by row they stay above 0.994.
     """
-    import onnx  # noqa: PLC0415 (only a build has it)
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer  # noqa: PLC0415 (as above)
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer  # noqa: PLC0415 (only a build has onnx)
 
-    quantiser = MatMulNBitsQuantizer(
-        onnx.load(path), bits=8, block_size=128, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS
-    )
+    quantiser = MatMulNBitsQuantizer(model, bits=8, block_size=128, is_symmetric=True, accuracy_level=_INT8_ACTIVATIONS)
     quantiser.process()
     graph = quantiser.model.model
     _halve_tables(graph.graph)
-    onnx.save(graph, path)
+    return graph
 
 
 def _halve_tables(graph: onnx.GraphProto) -> None:

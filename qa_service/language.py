@@ -31,7 +31,10 @@ _FUNCTION_WORDS = {
     "nl": "de het een is zijn was hoe wat wanneer waar wie waarom welke voor met van naar in en of niet mijn onze ons uw ik wij "
     "we je u kan kunnen moet hebben heeft er op bij dat als ook deze dit",
 }
-_WORDS = {language: frozenset(listed.split()) for language, listed in _FUNCTION_WORDS.items()}
+_SPOKEN_BY = {
+    word: tuple(language for language, listed in _FUNCTION_WORDS.items() if word in listed.split())
+    for word in {word for listed in _FUNCTION_WORDS.values() for word in listed.split()}
+}
 _MIN_WORDS = 4
 _MIN_HITS = 3
 _MIN_SHARE = 0.35
@@ -60,22 +63,34 @@ def detect(text: str) -> str | None:
     >>> detect("virtual validation") is None
     True
     """
-    letters = [unicodedata.name(ch, "?").split(" ", 1)[0] for ch in text if ch.isalpha()]
-    scripts = Counter(letters)
+    if not text.isascii():
+        told = _by_script(text)
+        if told:
+            return told
+    return _by_words(strings.words(text))
+
+
+def _by_script(text: str) -> str | None:
+    letters = [ch for ch in text if ch.isalpha()]
+    # ASCII letters are Latin, whose name no language is told by.
+    scripts = Counter(unicodedata.name(ch, "?").split(" ", 1)[0] for ch in letters if not ch.isascii())
     if scripts["HIRAGANA"] + scripts["KATAKANA"] > 0:
         return "ja"  # Japanese is mostly written in Chinese characters, but never without these
-    script, count = scripts.most_common(1)[0] if scripts else ("", 0)
-    if script in _SCRIPTS and count >= _SCRIPT_SHARE * len(letters):
-        return _SCRIPTS[script]
-    return _by_words(strings.words(text))
+    known = Counter({script: count for script, count in scripts.items() if script in _SCRIPTS})
+    script, count = known.most_common(1)[0] if known else ("", 0)
+    return _SCRIPTS[script] if script and count >= _SCRIPT_SHARE * len(letters) else None
 
 
 def _by_words(words: list[str]) -> str | None:
     if len(words) < _MIN_WORDS:
         return None
-    hits = {language: sum(word in listed for word in words) for language, listed in _WORDS.items()}
-    (best, most), (_, second) = Counter(hits).most_common(2)
-    certain = most >= max(_MIN_HITS, _MIN_SHARE * len(words)) and most >= _LEAD * hits["en"] if best != "en" else True
+    hits = dict.fromkeys(_FUNCTION_WORDS, 0)
+    for word in words:
+        for language in _SPOKEN_BY.get(word, ()):
+            hits[language] += 1
+    best = max(hits, key=hits.__getitem__)
+    most, second = hits[best], max(count for language, count in hits.items() if language != best)
     if best == "en":
         return "en" if most >= _MIN_HITS and most > second else None
+    certain = most >= max(_MIN_HITS, _MIN_SHARE * len(words)) and most >= _LEAD * hits["en"]
     return best if certain else None

@@ -17,6 +17,7 @@ B = 0.75
 # A term that the vocabulary lacks is taken for a misspelling of the nearest term, where they share this much.
 MIN_DICE = 0.6
 _MIN_TYPO_LENGTH = 5
+_REMEMBERED_TERMS = 10_000
 # Finding a document among postings costs about as much as adding up four of them.
 _PICKED_SHARE = 4
 # How many postings are looked at to find the documents that hold a question's weightiest terms.
@@ -88,6 +89,14 @@ class Lexicon:
         place = self.vocabulary.get(term)
         if place is not None:
             return place, 1.0
+        meant = self._misspelt.get(term)
+        if meant is None:
+            if len(self._misspelt) >= _REMEMBERED_TERMS:
+                self._misspelt.clear()
+            meant = self._misspelt[term] = self._nearest(term)
+        return meant
+
+    def _nearest(self, term: str) -> tuple[int | None, float]:
         if len(term) < _MIN_TYPO_LENGTH or not term.isalpha():
             return None, 0.0
         wanted = bigrams(term)
@@ -97,6 +106,11 @@ class Lexicon:
             if shared > likeness:
                 best, likeness = other, shared
         return (best, likeness) if likeness >= MIN_DICE else (None, 0.0)
+
+    @cached_property
+    def _misspelt(self) -> dict[str, tuple[int | None, float]]:
+        """What terms that the vocabulary lacks were found to mean."""
+        return {}
 
     @cached_property
     def _neighbours(self) -> Mapping[str, Sequence[tuple[int, frozenset[str]]]]:

@@ -18,6 +18,7 @@ def checked_question(text: str) -> str:
         raise QuestionError(f"the question has {len(text)} characters; {MAX_QUESTION_CHARS} are allowed")
     if not strings.is_encodable(text):
         raise QuestionError("the question holds half a character (a lone surrogate)")
-    if strings.is_blank(text):
+    question = strings.normalise(text)
+    if not strings.shows(question):
         raise QuestionError("the question is empty")
-    return strings.normalise(text)
+    return question

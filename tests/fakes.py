@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from qa_service import graphs
 from qa_service import text as strings
-from qa_service.artifact.manifest import ENCODER, TOKENIZER
+from qa_service.artifact.manifest import TOKENIZER
 from qa_service.build import BuildReport, BuildRequest, build
 from qa_service.domain import Floats, ModelCard
 from qa_service.export import Export
@@ -49,7 +49,7 @@ def vectors(texts: Sequence[str]) -> Floats:
     return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
-def write_graph(path: Path, distortion: float = 0.0) -> None:
+def write_graph(folder: Path, distortion: float = 0.0) -> None:
     """Write the model as ONNX; a distortion mixes every axis with its neighbour, as a bad quantisation would."""
     table = np.zeros((len(WORDS) + 1, len(WORDS)), dtype=np.float32)
     table[1:] = np.eye(len(WORDS)) + distortion * np.roll(np.eye(len(WORDS)), 1, axis=1)
@@ -72,7 +72,7 @@ def write_graph(path: Path, distortion: float = 0.0) -> None:
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, len(WORDS)])],
         constants,
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    graphs.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder)
 
 
 def card(precision: str = "fp32") -> ModelCard:
@@ -94,7 +94,7 @@ def exporter(int8_distortion: float = 0.0, fp32_distortion: float = 0.0) -> Expo
 
     def write(folder: Path, precision: str) -> ModelCard:
         (folder / TOKENIZER).write_text(tokenizer().to_str(), "utf-8")
-        write_graph(folder / ENCODER, int8_distortion if precision == "int8" else fp32_distortion)
+        write_graph(folder, int8_distortion if precision == "int8" else fp32_distortion)
         return card(precision)
 
     return Export(card(), vectors, vectors, write)

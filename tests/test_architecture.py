@@ -50,6 +50,7 @@ FLOORS = {
     "pictures": 6.3,
     "report": 6.4,
     "assemble": 6,
+    "graphs": 5.9,
     "bert": 6,
     "export": 6.1,
     "fidelity": 6.5,
@@ -91,7 +92,7 @@ FLOORS = {
 ROOMS = {
     "torch": {"bert", "export"},
     "sentence_transformers": {"bert", "export"},
-    "onnx": {"bert", "export"},
+    "onnx": {"bert", "export", "graphs"},
     "onnxruntime": {"encoder", "export"},
     "tokenizers": {"encoder"},
     "faiss": {"vectors.faiss"},

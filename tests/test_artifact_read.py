@@ -99,7 +99,7 @@ def test_an_entry_survives_the_file_of_entries() -> None:
 
 def test_the_files_of_a_version(index: Path) -> None:
     """A version holds the files that its manifest vouches for, two lexicons of four files each among them, and no other."""
-    assert len(set(names.FILES)) == 8 + 2 * 4
+    assert len(set(names.FILES)) == 9 + 2 * 4
     assert {*names.FILES, names.MANIFEST} == {path.name for path in version_folder(index).iterdir()}
     expected = ("l_terms.txt", "l_starts.npy", "l_documents.npy", "l_saturations.npy")
     assert expected == names.lexicon_files("l")
@@ -107,7 +107,7 @@ def test_the_files_of_a_version(index: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_damaged_files_are_refused_by_name(index: Path, seed: int) -> None:
-    """Each of 20 x 34 random bit flips, cuts and zeroed tails is refused at load, and the refusal names the file."""
+    """Each of 20 x 36 random bit flips, cuts and zeroed tails is refused at load, and the refusal names the file."""
     draw = random.Random(seed)  # noqa: S311 (not for secrets)
     folder = version_folder(index)
     for name in (*names.FILES, names.MANIFEST):
@@ -149,7 +149,7 @@ def test_another_format_asks_for_a_build(index: Path) -> None:
     folder = version_folder(index)
     manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
     later = republish(folder, dataclasses.replace(manifest, format=99))
-    with pytest.raises(ArtifactError, match="format 99, this release reads 2; build the index again"):
+    with pytest.raises(ArtifactError, match="format 99, this release reads 3; build the index again"):
         read(later)
 
 
@@ -171,7 +171,9 @@ def test_a_manifest_of_another_shape_is_refused(index: Path) -> None:
         read(folder.rename(folder.parent / version_name(raw)))
 
 
-@pytest.mark.parametrize("name", [n for n in names.FILES if n not in (names.ENCODER, names.TOKENIZER)])
+@pytest.mark.parametrize(
+    "name", [n for n in names.FILES if n not in (names.ENCODER, names.ENCODER_WEIGHTS, names.TOKENIZER)]
+)
 def test_a_file_that_verifies_but_does_not_parse_is_named(index: Path, name: str) -> None:
     """A file that was published broken is refused by its name, without its content."""
     folder = version_folder(index)

@@ -14,7 +14,7 @@ from qa_service.domain import ModelCard
 from qa_service.errors import ArtifactError
 
 # To be raised with every change of what the files hold or are called.
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 ENTRIES = "entries.jsonl"
 VECTORS = "vectors.npy"
@@ -22,6 +22,7 @@ PROTOTYPES = "prototypes.npy"
 UNANSWERABLE = "unanswerable.npy"
 FAISS = "vectors.faiss"
 ENCODER = "encoder.onnx"
+ENCODER_WEIGHTS = "encoder.bin"
 TOKENIZER = "tokenizer.json"
 CALIBRATION = "calibration.json"
 ENTRY_LEXICON = "entry_lexicon"
@@ -41,6 +42,7 @@ FILES = (
     UNANSWERABLE,
     FAISS,
     ENCODER,
+    ENCODER_WEIGHTS,
     TOKENIZER,
     CALIBRATION,
     *lexicon_files(ENTRY_LEXICON),
