@@ -13,7 +13,7 @@ COPY qa_service qa_service
 COPY scripts scripts
 COPY data data
 RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir $PIP_ARGS -c requirements.lock '.[build]'
-RUN HF_HUB_OFFLINE=1 /opt/build/bin/python scripts/build_index.py data --index /opt/index
+RUN HF_HUB_OFFLINE=1 /opt/build/bin/python scripts/build_index.py data --index /opt/index && rm -r /opt/index/.embeddings
 RUN python -m venv /opt/serve && /opt/serve/bin/pip install --no-cache-dir $PIP_ARGS -c requirements.lock .
 
 FROM python:3.11-slim

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from qa_service.artifact.manifest import FORMAT, Manifest
 from qa_service.artifact.read import Snapshot
 from qa_service.confidence import Calibration
 from qa_service.domain import Entry, Floats, LabelledQuestion
+from qa_service.embeddings import array
 from qa_service.encoder import OnnxEncoder
 from qa_service.lexical import build_lexicon, counted
 from qa_service.vectors import engine
@@ -36,7 +38,8 @@ class Corpus:
     """A FAQ and its labelled questions, embedded.
 
     `passage_vectors` has a row for each entry, `wording_vectors` one for each published wording, entry by entry, and
-    `labelled_vectors` one for each labelled question; all float32, unit length.
+    `labelled_vectors` one for each labelled question; all float32, unit length. `scratch` is a folder for arrays that are
+    too large for memory; None keeps them in memory.
     """
 
     entries: tuple[Entry, ...]
@@ -46,6 +49,7 @@ class Corpus:
     labelled: tuple[LabelledQuestion, ...]
     labelled_vectors: Floats
     encoder: OnnxEncoder
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,21 @@ def assemble(corpus: Corpus, chosen: Sequence[int], calibration: Calibration, en
     unanswerable one tells how near a question is to what the FAQ does not answer.
     """
     learned = _learn(corpus, chosen)
-    counts = [len(w) for w in corpus.wordings]
-    published = np.split(corpus.wording_vectors, np.cumsum(counts)[:-1])
-    wording_rows, wording_documents, entry_documents, centres = [], [], [], []
-    for place, (entry, wordings) in enumerate(zip(corpus.entries, corpus.wordings, strict=True)):
-        extra = learned.by_entry.get(place, [])
-        asked = [strings.normalise(corpus.labelled[i].text) for i in extra]
-        rows = np.concatenate((published[place], corpus.labelled_vectors[extra]))
-        wording_rows.append(rows)
-        wording_documents += [counted((strings.terms(text), 1.0)) for text in (*wordings, *asked)]
-        own = [t for text in (entry.question, *entry.alternates, *asked) for t in strings.terms(text)]
-        entry_documents.append(counted((own, _QUESTION_WEIGHT), (strings.terms(entry.answer), 1.0)))
-        centre = rows.mean(axis=0) + (corpus.passage_vectors[place] if entry.answer else 0.0)
-        centres.append(centre / max(float(np.linalg.norm(centre)), 1e-12))
-    vectors = np.ascontiguousarray(np.concatenate((corpus.passage_vectors, *wording_rows)), dtype=np.float32)
+    entries, size = corpus.entries, corpus.passage_vectors.shape[1]
+    asked = [learned.by_entry.get(place, []) for place in range(len(entries))]
+    rows = len(entries) + len(corpus.wording_vectors) + sum(map(len, asked))
+    vectors = array(corpus.scratch, (rows, size))
+    prototypes = array(corpus.scratch, (len(entries), size))
+    vectors[: len(entries)] = corpus.passage_vectors
+    first, published = len(entries), 0
+    for place, extra in enumerate(asked):
+        count = len(corpus.wordings[place])
+        own = vectors[first : first + count + len(extra)]
+        own[:count] = corpus.wording_vectors[published : published + count]
+        own[count:] = corpus.labelled_vectors[extra]
+        centre = own.mean(axis=0) + (corpus.passage_vectors[place] if entries[place].answer else 0.0)
+        prototypes[place] = centre / max(float(np.linalg.norm(centre)), 1e-12)
+        first, published = first + len(own), published + count
     card = corpus.encoder.card
     languages = tuple(sorted({entry.language for entry in corpus.entries}))
     return Snapshot(
@@ -97,13 +102,32 @@ def assemble(corpus: Corpus, chosen: Sequence[int], calibration: Calibration, en
         manifest=Manifest(FORMAT, {}, card, len(corpus.entries), len(vectors), {}, languages, (), {}),
         entries=corpus.entries,
         wordings=corpus.wordings,
-        learned=tuple(len(learned.by_entry.get(place, ())) for place in range(len(corpus.entries))),
+        learned=tuple(map(len, asked)),
         vectors=vectors,
-        prototypes=np.asarray(centres, dtype=np.float32),
+        prototypes=prototypes,
         unanswerable=np.ascontiguousarray(corpus.labelled_vectors[learned.unanswerable]),
         index=engine(engine_name).build(vectors),
-        entry_lexicon=build_lexicon(entry_documents),
-        wording_lexicon=build_lexicon(wording_documents),
+        entry_lexicon=build_lexicon(_entry_documents(corpus, asked)),
+        wording_lexicon=build_lexicon(_wording_documents(corpus, asked)),
         encoder=corpus.encoder,
         calibration=calibration,
     )
+
+
+def _entry_documents(corpus: Corpus, asked: Sequence[Sequence[int]]) -> Iterator[Mapping[str, float]]:
+    """The counted terms of each entry: those of its questions, learned ones too, and of its answer."""
+    for entry, extra in zip(corpus.entries, asked, strict=True):
+        texts = (entry.question, *entry.alternates, *(_asked(corpus, i) for i in extra))
+        own = [term for text in texts for term in strings.terms(text)]
+        yield counted((own, _QUESTION_WEIGHT), (strings.terms(entry.answer), 1.0))
+
+
+def _wording_documents(corpus: Corpus, asked: Sequence[Sequence[int]]) -> Iterator[Mapping[str, float]]:
+    """The counted terms of each wording, published and learned, in order of their rows."""
+    for wordings, extra in zip(corpus.wordings, asked, strict=True):
+        for text in (*wordings, *(_asked(corpus, i) for i in extra)):
+            yield counted((strings.terms(text), 1.0))
+
+
+def _asked(corpus: Corpus, number: int) -> str:
+    return strings.normalise(corpus.labelled[number].text)

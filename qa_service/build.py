@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +18,15 @@ from qa_service.artifact.read import Snapshot, write
 from qa_service.assemble import Corpus, assemble, passage_of, wordings_of
 from qa_service.calibrate import calibrate
 from qa_service.confidence import Calibration
-from qa_service.domain import Document, Entry, LabelledQuestion
-from qa_service.encoder import OnnxEncoder, encode_all
+from qa_service.domain import Document, Entry, Floats, LabelledQuestion
+from qa_service.embeddings import EmbeddingStore, array
+from qa_service.encoder import Encode, OnnxEncoder
 from qa_service.export import Export
 from qa_service.fidelity import Fidelity, measure
 
 _CANARY = "What must a company do to keep its status while a request is pending?"
+
+_EMBEDDINGS = ".embeddings"
 
 Progress = Callable[[str, int, int], None]
 Exporter = Callable[[str], Export]
@@ -75,7 +80,7 @@ def build(
         export = exporter(request.model)
         progress("loading the model", 1, 1)
         with staging(request.index_dir) as folder:
-            corpus, fidelity = embed(folder, entries, labelled, export, progress)
+            corpus, fidelity = embed(folder, entries, labelled, export, progress, request.index_dir)
             snapshot = assemble(corpus, range(len(labelled)), calibrate(corpus), "faiss")
             write(folder, snapshot)
             version, created = publish(request.index_dir, folder, _manifest(folder, documents, snapshot, fidelity))
@@ -95,39 +100,65 @@ def build(
     )
 
 
-def embed(
+def embed(  # noqa: PLR0913 (what a build has at hand)
     folder: Path,
     entries: tuple[Entry, ...],
     labelled: tuple[LabelledQuestion, ...],
     export: Export,
     progress: Progress = lambda _step, _done, _total: None,
+    root: Path | None = None,
 ) -> tuple[Corpus, Fidelity]:
-    """Export the encoder in int8 and embed everything with it; do both again in float32 where int8 is not faithful."""
+    """Export the encoder in int8 and embed everything with it; do both again in float32 where int8 is not faithful.
+
+    Args:
+        folder: where the encoder is written.
+        entries: the FAQ.
+        labelled: the labelled questions.
+        export: the model.
+        progress: is told the step, how much of it is done, and of how much.
+        root: the index folder, where embeddings are kept from build to build and large arrays have their files; None for
+            the folder of the encoder.
+    """
+    root = root or folder
     wordings = tuple(wordings_of(entry) for entry in entries)
     flat = [wording for held in wordings for wording in held]
     passages = [passage_of(entry) for entry in entries]
     asked = [strings.normalise(q.text) for q in labelled]
 
-    def reported(step: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(step, done, total)
-
     def embedded(precision: str) -> Corpus:
-        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, export.write(folder, precision))
-        return Corpus(
+        card = export.write(folder, precision)
+        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, card)
+        store = EmbeddingStore(root / _EMBEDDINGS, _fingerprint(folder), card.dimension)
+
+        def filled(what: str, encode: Encode, texts: Sequence[str], prompt: str) -> Floats:
+            vectors = array(root, (len(texts), card.dimension))
+            step = f"embedding {what} ({precision})"
+            store.fill(vectors, encode, texts, prompt, lambda done, total: progress(step, done, total))
+            return vectors
+
+        corpus = Corpus(
             entries=entries,
             wordings=wordings,
-            passage_vectors=encode_all(
-                encoder.encode_documents, passages, reported(f"embedding answers ({precision})")
-            ),
-            wording_vectors=encode_all(encoder.encode_queries, flat, reported(f"embedding questions ({precision})")),
+            passage_vectors=filled("answers", encoder.encode_documents, passages, card.document_prompt),
+            wording_vectors=filled("questions", encoder.encode_queries, flat, card.query_prompt),
             labelled=labelled,
-            labelled_vectors=encode_all(encoder.encode_queries, asked, reported(f"embedding labels ({precision})")),
+            labelled_vectors=filled("labels", encoder.encode_queries, asked, card.query_prompt),
             encoder=encoder,
+            scratch=root,
         )
+        queries = ((card.query_prompt, text) for text in (*flat, *asked))
+        store.keep([*((card.document_prompt, text) for text in passages), *queries])
+        return corpus
 
     corpus = embedded("int8")
     fidelity = measure(corpus, passages, flat, export)
     return (corpus if fidelity.precision == "int8" else embedded("fp32")), fidelity
+
+
+def _fingerprint(folder: Path) -> str:
+    """What an encoder's vectors depend on: its files, and the kind of processor."""
+    held = [record(folder / name).sha256 for name in (names.ENCODER, names.ENCODER_WEIGHTS, names.TOKENIZER)]
+    return hashlib.sha256(" ".join([*held, platform.machine()]).encode()).hexdigest()[:16]
 
 
 def _manifest(folder: Path, documents: Sequence[Document], snapshot: Snapshot, fidelity: Fidelity) -> Manifest:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa_service.domain import Floats, Ints, Mask
+
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 K1 = 1.2
 B = 0.75
@@ -32,7 +37,7 @@ def inverse_document_frequency(documents: int, holding: int) -> float:
     return math.log(1.0 + (documents - holding + 0.5) / (holding + 0.5))
 
 
-def term_saturation(count: float, length: float, mean_length: float) -> float:
+def term_saturation(count: Number, length: Number, mean_length: float) -> Number:
     """Tf / (tf + k1 (1 - b + b · length / mean length)), in [0, 1): BM25's share of the most that a term can score."""
     return count / (count + K1 * (1.0 - B + B * length / mean_length))
 
@@ -191,20 +196,28 @@ class Lexicon:
         return self.documents[held], self.saturations[held]
 
 
-def build_lexicon(documents: Sequence[Mapping[str, float]]) -> Lexicon:
-    """Index the counted terms of each document, in order of the documents."""
-    lengths = [sum(counts.values()) for counts in documents]
-    mean_length = sum(lengths) / len(lengths) if sum(lengths) else 1.0
-    postings: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-    for number, (counts, length) in enumerate(zip(documents, lengths, strict=True)):
-        for term, count in counts.items():
-            postings[term].append((number, term_saturation(count, length, mean_length)))
-    vocabulary = {term: place for place, term in enumerate(sorted(postings))}
-    held = [postings[term] for term in vocabulary]
-    return Lexicon(
-        vocabulary=vocabulary,
-        starts=np.concatenate(([0], np.cumsum([len(p) for p in held], dtype=np.int64))).astype(np.int64),
-        documents=np.array([number for p in held for number, _ in p], dtype=np.int64),
-        saturations=np.array([share for p in held for _, share in p], dtype=np.float32),
-        size=len(documents),
-    )
+def build_lexicon(documents: Iterable[Mapping[str, float]]) -> Lexicon:
+    """Index the counted terms of each document, in order of the documents, which are looked at once, one by one."""
+    lengths: list[float] = []
+    holders: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+    counts: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+    for number, counted_terms in enumerate(documents):
+        lengths.append(sum(counted_terms.values()))
+        for term, count in counted_terms.items():
+            holders[term].append(number)
+            counts[term].append(count)
+    size = len(lengths)
+    mean_length = sum(lengths) / size if sum(lengths) else 1.0
+    length_of = np.array(lengths, dtype=np.float64)
+    vocabulary = {term: place for place, term in enumerate(sorted(holders))}
+    starts = np.zeros(len(vocabulary) + 1, dtype=np.int64)
+    np.cumsum([len(holders[term]) for term in vocabulary], out=starts[1:])
+    numbers = np.empty(starts[-1], dtype=np.int64)
+    saturations = np.empty(starts[-1], dtype=np.float32)
+    for place, term in enumerate(vocabulary):
+        held = slice(int(starts[place]), int(starts[place + 1]))
+        numbers[held] = np.frombuffer(holders.pop(term), dtype=np.int64)
+        saturations[held] = term_saturation(
+            np.frombuffer(counts.pop(term), dtype=np.float64), length_of[numbers[held]], mean_length
+        )
+    return Lexicon(vocabulary, starts, numbers, saturations, size)

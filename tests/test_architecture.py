@@ -49,6 +49,7 @@ FLOORS = {
     "evaluation": 6.2,
     "pictures": 6.3,
     "report": 6.4,
+    "embeddings": 5.9,
     "assemble": 6,
     "graphs": 5.9,
     "bert": 6,
