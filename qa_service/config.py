@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     vector_engine: Literal["faiss", "numpy"] = Field(
         "faiss", description="Engine that searches the vectors: `faiss` or `numpy`."
     )
+    cache_bytes: int = Field(
+        8_388_608, ge=0, description="Memory for the vectors of questions asked before, in each process; 0 for none."
+    )
     max_body_bytes: int = Field(65_536, ge=1024, description="Largest request body; `/v1/ask/batch` has its own.")
     max_batch_body_bytes: int = Field(2_097_152, ge=1024, description="Largest body of `/v1/ask/batch`.")
     max_waiting_questions: int = Field(512, ge=1, description="Questions that may wait; further ones get 503.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from qa_service import text as strings
 from qa_service.artifact.read import Snapshot
+from qa_service.cache import VectorCache
 from qa_service.confidence import Examination, decide, evidence, scores
 from qa_service.domain import Entry, Floats, Ints, Mask, Match, Outcome, Query, Result, Rule
 from qa_service.errors import NotFoundError
@@ -35,8 +36,16 @@ def today() -> date:
 class Retriever:
     """Answers questions from one index version. Safe to call from several threads."""
 
-    def __init__(self, snapshot: Snapshot, clock: Clock = today) -> None:
+    def __init__(self, snapshot: Snapshot, clock: Clock = today, cache_bytes: int = 0) -> None:
+        """Answer from a snapshot.
+
+        Args:
+            snapshot: the index version.
+            clock: says what day it is.
+            cache_bytes: how much memory the vectors of earlier questions may take; 0 for none.
+        """
         self.snapshot = snapshot
+        self._cache = VectorCache(cache_bytes)
         self._clock = clock
         entries = snapshot.entries
         self._places = {entry.id: place for place, entry in enumerate(entries)}
@@ -97,7 +106,7 @@ class Retriever:
         """
         question = checked_question(query.text)
         calibration = self.snapshot.calibration
-        vector = self.snapshot.encoder.encode_queries([question])[0]
+        vector = self._cache.get(question, self._embed)
         terms = strings.terms(question)
         entry_words = self.snapshot.entry_lexicon.bag(terms)
         allowed = self._allowed(query)
@@ -121,6 +130,10 @@ class Retriever:
             evidence=proof[order],
             confidence=calibration.logistic.all(proof, fresh)[order],
         )
+
+    def _embed(self, question: str) -> Floats:
+        vector: Floats = self.snapshot.encoder.encode_queries([question])[0]
+        return vector
 
     def _ask(self, query: Query) -> Result:
         found = self.examine(query)

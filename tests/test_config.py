@@ -18,6 +18,7 @@ _DEFAULTS: dict[str, Any] = {
     "port": 8000,
     "threads": 0,
     "vector_engine": "faiss",
+    "cache_bytes": 8388608,
     "max_body_bytes": 65_536,
     "max_batch_body_bytes": 2_097_152,
     "max_waiting_questions": 512,
@@ -81,6 +82,7 @@ def test_arguments_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("poll_seconds", "0"),
         ("poll_seconds", "nan"),
         ("vector_engine", "zebra"),
+        ("cache_bytes", "-1"),
         ("log_level", "zebra"),
     ],
 )

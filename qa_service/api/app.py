@@ -27,15 +27,16 @@ from qa_service.observe import Metrics, logger
 from qa_service.retriever import Retriever
 
 
-def open_retriever(engine: str) -> Opener:
+def open_retriever(engine: str, cache_bytes: int = 0) -> Opener:
     """How a folder becomes a retriever."""
-    return lambda folder: Retriever(read(folder, engine))
+    return lambda folder: Retriever(read(folder, engine), cache_bytes=cache_bytes)
 
 
 def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     """Build the application. The index is loaded in the background, so that probes are answered from the start."""
     metrics, log = Metrics(), logger(settings.log_level)
-    live = LiveIndex(settings.index_dir, opener or open_retriever(settings.vector_engine), metrics, log)
+    opener = opener or open_retriever(settings.vector_engine, settings.cache_bytes)
+    live = LiveIndex(settings.index_dir, opener, metrics, log)
     engine = Engine(
         settings.threads or usable_processors(), settings.max_waiting_questions, settings.deadline_ms, metrics
     )
