@@ -194,7 +194,8 @@ def novelty(own: Floats, unanswerable: Floats) -> float:
 
 
 def _mean_of_largest(cosines: Floats) -> float:
-    return float(np.mean(np.sort(cosines)[-_NEIGHBOURS:]))
+    largest = np.sort(cosines)[-_NEIGHBOURS:]
+    return float(largest.sum()) / len(largest)
 
 
 def contenders(confidence: Doubles, calibration: Calibration) -> int:

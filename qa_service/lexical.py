@@ -154,8 +154,13 @@ class Lexicon:
             scores[documents] += np.float32(weight) * saturations
         return scores / np.float32(bag.total) if bag.total else scores
 
-    def scores_of(self, bag: Bag, documents: Ints) -> Floats:
-        """The same for some documents, ascending: to the last digit what `scores` gives them; shape (len(documents),)."""
+    def scores_of(self, bag: Bag, documents: Ints, whole: bool = False) -> Floats:
+        """The same for some documents, ascending: to the last digit what `scores` gives them; shape (len(documents),).
+
+        `whole` says that these are all of them.
+        """
+        if whole:
+            return self.scores(bag)
         if len(documents) * _PICKED_SHARE >= self.size:
             return self.scores(bag)[documents]
         scores = np.zeros(len(documents), dtype=np.float32)

@@ -20,8 +20,9 @@ _PICKED_SHARE = 4
 class Layout:
     """Where the wordings of some entries lie.
 
-    `rows` are their rows of the snapshot's vectors, entry by entry; those of one entry begin at `firsts` (shape (places,))
-    and are `counts` many. `published` tells which of `rows` are published wordings and not learned ones.
+    `rows` are their numbers among all wordings, entry by entry; those of one entry begin at `firsts` (shape (places,)) and
+    are `counts` many. `published` tells which of `rows` are published wordings and not learned ones. `answerless` are the
+    entries without an answer text. `whole` says that these are all entries there are.
     """
 
     places: Ints
@@ -29,6 +30,8 @@ class Layout:
     firsts: Ints
     rows: Ints
     published: Mask
+    answerless: Mask
+    whole: bool
 
 
 class SignalReader:
@@ -37,7 +40,9 @@ class SignalReader:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._answerless = np.array([not entry.answer for entry in snapshot.entries], dtype=np.bool_)
-        self._everything = self._layout(np.arange(len(snapshot.entries)))
+        size = len(snapshot.entries)
+        self._passages, self._wordings = snapshot.vectors[:size], snapshot.vectors[size:]
+        self._everything = self._layout(np.arange(size), whole=True)
 
     def read(self, vector: Floats, entry_words: Bag, wording_words: Bag, places: Ints) -> tuple[Signals, Doubles, Ints]:
         """The signals of the candidates, and for each the cosine and number of its closest published wording.
@@ -49,19 +54,18 @@ class SignalReader:
             places: of the candidates among the entries, ascending.
         """
         held, layout = self._snapshot, self._of(places)
-        cosines = _cosines(held.vectors, layout.rows, vector)
-        passage = _cosines(held.vectors, places, vector).astype(np.float64)
-        answerless = self._answerless[places]
-        if answerless.any():
+        cosines = _cosines(self._wordings, layout.rows, vector, layout.whole)
+        passage = _cosines(self._passages, places, vector, layout.whole).astype(np.float64)
+        if layout.answerless.any():
             # An entry without an answer text has no passage of its own; its three nearest wordings stand for one.
-            passage[answerless] = _mean_of_nearest(cosines, layout)[answerless]
+            passage[layout.answerless] = _mean_of_nearest(cosines, layout)[layout.answerless]
         similarity, closest = _closest(np.where(layout.published, cosines, -2.0), layout)
-        words = held.wording_lexicon.scores_of(wording_words, layout.rows - len(held.entries))
+        words = held.wording_lexicon.scores_of(wording_words, layout.rows, layout.whole)
         signals = Signals(
             wording=_best(cosines, layout).astype(np.float64),
             passage=passage,
-            prototype=_cosines(held.prototypes, places, vector).astype(np.float64),
-            entry_words=held.entry_lexicon.scores_of(entry_words, places).astype(np.float64),
+            prototype=_cosines(held.prototypes, places, vector, layout.whole).astype(np.float64),
+            entry_words=held.entry_lexicon.scores_of(entry_words, places, layout.whole).astype(np.float64),
             wording_words=_best(words, layout).astype(np.float64),
         )
         return signals, similarity, closest
@@ -75,13 +79,14 @@ class SignalReader:
     def _of(self, places: Ints) -> Layout:
         return self._everything if len(places) == len(self._everything.places) else self._layout(places)
 
-    def _layout(self, places: Ints) -> Layout:
+    def _layout(self, places: Ints, whole: bool = False) -> Layout:
         held = self._snapshot
         counts = held.wording_counts[places]
         firsts = np.cumsum(counts) - counts
         within = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
-        rows = np.repeat(held.wording_starts[places], counts) + within
-        return Layout(places, counts, firsts, rows, within < np.repeat(held.published_counts[places], counts))
+        rows = np.repeat(held.wording_starts[places] - len(held.entries), counts) + within
+        published = within < np.repeat(held.published_counts[places], counts)
+        return Layout(places, counts, firsts, rows, published, self._answerless[places], whole)
 
 
 def _best(values: Floats, layout: Layout) -> Floats:
@@ -108,12 +113,12 @@ def _mean_of_nearest(cosines: Floats, layout: Layout) -> Doubles:
     return total / np.minimum(layout.counts, _NEAREST)
 
 
-def _cosines(matrix: Floats, rows: Ints, vector: Floats) -> Floats:
-    """Cosines to some rows, ascending; the same to the last digit however many rows there are."""
-    if len(rows) * _PICKED_SHARE < len(matrix):
-        return _products(matrix[rows], vector)
-    products = _products(matrix, vector)
-    return products if len(rows) == len(matrix) else products[rows]
+def _cosines(matrix: Floats, rows: Ints, vector: Floats, whole: bool) -> Floats:
+    """Cosines to some rows, ascending, or to all; the same to the last digit however many rows there are."""
+    if whole:
+        return _products(matrix, vector)
+    picked = len(rows) * _PICKED_SHARE < len(matrix)
+    return _products(matrix[rows], vector) if picked else _products(matrix, vector)[rows]
 
 
 def _products(matrix: Floats, vector: Floats) -> Floats:
@@ -123,4 +128,5 @@ def _products(matrix: Floats, vector: Floats) -> Floats:
     are, which would give an entry another last digit among other candidates.
     """
     products: Floats = np.vecdot(matrix, vector)
-    return np.clip(products, -1.0, 1.0, out=products)
+    np.minimum(products, 1.0, out=products)
+    return np.maximum(products, -1.0, out=products)
