@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 import uuid
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
 from qa_service import domain
-from qa_service.api import problems, replies
+from qa_service.api import problems, replies, requests
 from qa_service.api.convert import ask_response
 from qa_service.api.engine import Engine
 from qa_service.api.live import LiveIndex
@@ -32,17 +32,31 @@ _ERRORS = replies.errors(400, 408, 413, 422, 503)
 def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None:
     """Add the routes to the application."""
 
-    @app.post("/v1/ask", response_model=AskResponse, responses=_ERRORS, summary="Ask a question")
-    async def ask(asked: AskRequest) -> Response:
+    @app.post(
+        "/v1/ask",
+        response_model=AskResponse,
+        responses=_ERRORS,
+        summary="Ask a question",
+        openapi_extra=requests.body_of(AskRequest),
+    )
+    async def ask(request: Request) -> Response:
         begun = time.perf_counter()
+        asked = await requests.read(request, AskRequest)
         checked_question(asked.question)
         result = (await engine.ask(live.retriever(), [_query(asked)]))[0]
         metrics.questions.labels(result.outcome).inc()
         return replies.json(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
 
-    @app.post("/v1/ask/batch", response_model=BatchResponse, responses=_ERRORS, summary="Ask many questions")
-    async def ask_batch(batch: BatchRequest) -> Response:
+    @app.post(
+        "/v1/ask/batch",
+        response_model=BatchResponse,
+        responses=_ERRORS,
+        summary="Ask many questions",
+        openapi_extra=requests.body_of(BatchRequest),
+    )
+    async def ask_batch(request: Request) -> Response:
         begun = time.perf_counter()
+        batch = await requests.read(request, BatchRequest)
         retriever = live.retriever()
         items = [_batch_item(item, batch) for item in batch.questions]
         results = iter(await engine.ask(retriever, [i for i in items if isinstance(i, domain.Query)]))

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from qa_service.api.schemas import AskResponse, Problem
+from qa_service.api.schemas import AskRequest, AskResponse, BatchRequest, Problem
 
 _REFERENCES = "#/components/schemas/{model}"
 
@@ -29,8 +29,9 @@ def _mended(app: FastAPI) -> dict[str, Any]:
     # Errors are problem+json; no route gives the framework's own shape.
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    problem = Problem.model_json_schema(ref_template=_REFERENCES)
-    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    for model in (Problem, AskRequest, BatchRequest):
+        schema = model.model_json_schema(ref_template=_REFERENCES)
+        schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
     for methods in made["paths"].values():
         for operation in methods.values():
             if "HTTPValidationError" in str(operation["responses"].get("422")):
