@@ -36,7 +36,13 @@ class Signals:
 
     def take(self, order: NDArray[np.int64]) -> Signals:
         """The same signals in another order."""
-        return Signals(**{f.name: getattr(self, f.name)[order] for f in fields(self)})
+        return Signals(
+            self.wording[order],
+            self.passage[order],
+            self.prototype[order],
+            self.entry_words[order],
+            self.wording_words[order],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,13 @@ def contributions(signals: Signals, weights: Weights) -> dict[str, Doubles]:
 
 def scores(signals: Signals, weights: Weights) -> Doubles:
     """The weighted sum that entries are ranked by; shape (candidates,)."""
-    return np.asarray(sum(contributions(signals, weights).values()))
+    return (
+        weights.wording * signals.wording
+        + weights.passage * signals.passage
+        + weights.prototype * signals.prototype
+        + weights.entry_words * signals.entry_words
+        + weights.wording_words * signals.wording_words
+    )
 
 
 def margins(score: Doubles) -> Doubles:
@@ -163,11 +175,11 @@ def margins(score: Doubles) -> Doubles:
     if len(score) < 2:  # noqa: PLR2004
         return np.zeros(len(score))
     rivals = min(_RIVALS, len(score) - 1)
-    order = np.argsort(-score, kind="stable")[: rivals + 1]
-    top = score[order]
-    result: Doubles = score - top[:rivals].mean()
-    for rank, place in enumerate(order[:rivals]):
-        result[place] = score[place] - (top.sum() - top[rank]) / rivals
+    order = np.argsort(-score, kind="stable")[: rivals + 1].tolist()
+    top = [float(score[place]) for place in order]
+    result: Doubles = score - sum(top[:rivals]) / rivals
+    for place, own in zip(order[:rivals], top, strict=False):
+        result[place] = own - (sum(top) - own) / rivals
     return result
 
 

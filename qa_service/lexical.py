@@ -23,6 +23,7 @@ B = 0.75
 MIN_DICE = 0.6
 _MIN_TYPO_LENGTH = 5
 _REMEMBERED_TERMS = 10_000
+_DENSE_CELLS = 1_000_000
 # Finding a document among postings costs about as much as adding up four of them.
 _PICKED_SHARE = 4
 # How many postings are looked at to find the documents that hold a question's weightiest terms.
@@ -130,13 +131,34 @@ class Lexicon:
         """What a question's terms weigh here. A repeated term counts once; a misspelt one by its likeness to what is meant."""
         weights: dict[int, float] = {}
         total = 0.0
+        known, unknown = self._weights
         for term in dict.fromkeys(terms):
-            place, likeness = self.resolve(term)
-            weight = self.weight(place)
-            total += weight
+            place = self.vocabulary.get(term)
             if place is not None:
-                weights[place] = max(weights.get(place, 0.0), weight * likeness)
+                weights[place] = known[place]
+                total += known[place]
+                continue
+            place, likeness = self.resolve(term)
+            if place is None:
+                total += unknown
+            else:
+                total += known[place]
+                weights[place] = max(weights.get(place, 0.0), known[place] * likeness)
         return Bag(weights, total)
+
+    @cached_property
+    def _weights(self) -> tuple[list[float], float]:
+        """The weight of each term by its place, and that of a term which the vocabulary lacks."""
+        return [self.weight(place) for place in range(len(self.vocabulary))], self.weight(None)
+
+    @cached_property
+    def _dense(self) -> Floats | None:
+        """The saturations as a matrix, shape (terms, documents), where it is small; it takes a tenth of the time."""
+        if len(self.vocabulary) * self.size > _DENSE_CELLS:
+            return None
+        dense = np.zeros((len(self.vocabulary), self.size), dtype=np.float32)
+        dense[np.repeat(np.arange(len(self.vocabulary)), np.diff(self.starts)), self.documents] = self.saturations
+        return dense
 
     def scores(self, bag: Bag) -> Floats:
         """Bounded BM25 of every document for a question's terms.
@@ -148,6 +170,10 @@ class Lexicon:
         Returns:
             Shape (documents,), float32.
         """
+        if self._dense is not None and bag.weights:
+            weights = np.array(list(bag.weights.values()), dtype=np.float32)
+            product: Floats = weights @ self._dense[list(bag.weights)]
+            return product / np.float32(bag.total)
         scores = np.zeros(self.size, dtype=np.float32)
         for place, weight in bag.weights.items():
             documents, saturations = self._postings(place)
@@ -161,7 +187,7 @@ class Lexicon:
         """
         if whole:
             return self.scores(bag)
-        if len(documents) * _PICKED_SHARE >= self.size:
+        if self._dense is not None or len(documents) * _PICKED_SHARE >= self.size:
             return self.scores(bag)[documents]
         scores = np.zeros(len(documents), dtype=np.float32)
         for place, weight in bag.weights.items():

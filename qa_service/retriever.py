@@ -72,7 +72,10 @@ class Retriever:
         Raises:
             QuestionError: a question can't be asked.
         """
-        return [self._ask(query) for query in queries]
+        # First everything that is embedded, then what comes after: each finds its code in the processor's caches.
+        questions = [checked_question(query.text) for query in queries]
+        vectors = [self._cache.get(question, self._embed) for question in questions]
+        return [self._answer(*asked) for asked in zip(queries, questions, vectors, strict=True)]
 
     def entry(self, entry_id: str) -> Entry:
         """The entry of that id.
@@ -105,8 +108,10 @@ class Retriever:
             QuestionError: the question can't be asked.
         """
         question = checked_question(query.text)
+        return self._examine(query, question, self._cache.get(question, self._embed), struck_out)
+
+    def _examine(self, query: Query, question: str, vector: Floats, struck_out: int | None = None) -> Examination:
         calibration = self.snapshot.calibration
-        vector = self._cache.get(question, self._embed)
         terms = strings.terms(question)
         entry_words = self.snapshot.entry_lexicon.bag(terms)
         allowed = self._allowed(query)
@@ -135,8 +140,8 @@ class Retriever:
         vector: Floats = self.snapshot.encoder.encode_queries([question])[0]
         return vector
 
-    def _ask(self, query: Query) -> Result:
-        found = self.examine(query)
+    def _answer(self, query: Query, question: str, vector: Floats) -> Result:
+        found = self._examine(query, question, vector)
         outcome, count, rule = decide(found.confidence, self.snapshot.calibration)
         spoken = None if query.language else detect(query.text)
         if spoken is not None and spoken not in self._spoken:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,18 +122,21 @@ def test_a_batch_leaves_room_for_single_questions(gated: _Gated) -> None:
     """A single question that comes behind a batch is computed before the batch has ended."""
     engine = Engine(1, 512, 60_000, Metrics())
 
-    async def scenario() -> list[int]:
-        batch = asyncio.create_task(engine.ask(gated, _queries(12)))
+    async def scenario() -> bool:
+        batch = asyncio.create_task(engine.ask(gated, _queries(40)))
         await _begun(gated)
         single = asyncio.create_task(engine.ask(gated, _queries(1)))
         await asyncio.sleep(0)
         gated.gate.set()
-        await asyncio.gather(batch, single)
-        return gated.sizes
+        await single
+        early = not batch.done()
+        await batch
+        return early
 
-    sizes = asyncio.run(scenario())
+    assert asyncio.run(scenario())
     engine.close()
-    assert sizes == [4, 1, 4, 4]
+    assert max(gated.sizes) <= 4
+    assert sum(gated.sizes) == 41
 
 
 def test_deadline(gated: _Gated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,3 +208,80 @@ def test_nothing_waits_after_errors(gated: _Gated) -> None:
     assert _nearest(asyncio.run(scenario())) == ["alpha", "beta", "beta", "alpha"]
     engine.close()
     assert _waiting(metrics) == 0.0
+
+
+def test_a_thread_takes_several_questions_that_wait(gated: _Gated) -> None:
+    """What single requests brought is computed up to four at a time, each with its own result."""
+    engine = Engine(1, 512, 60_000, Metrics())
+
+    async def scenario() -> list[Result]:
+        first = asyncio.create_task(engine.ask(gated, [Query("What is alpha?", top=1)]))
+        await _begun(gated)
+        others = [asyncio.create_task(engine.ask(gated, [query])) for query in _queries(9)]
+        await asyncio.sleep(0)
+        gated.gate.set()
+        return [(await task)[0] for task in (first, *others)]
+
+    results = asyncio.run(scenario())
+    engine.close()
+    assert gated.sizes == [1, 4, 4, 1]
+    assert _nearest(results) == ["alpha", *(_NAMES[i * i % 3] for i in range(9))]
+
+
+def test_threads_share_what_waits(gated: _Gated) -> None:
+    """With two threads and four questions behind the first two, each thread takes its share and not all of them."""
+    engine = Engine(2, 512, 60_000, Metrics())
+
+    async def scenario() -> None:
+        tasks = [asyncio.create_task(engine.ask(gated, [query])) for query in _queries(2)]
+        await _begun(gated)
+        await _begun(gated)
+        tasks += [asyncio.create_task(engine.ask(gated, [query])) for query in _queries(4)]
+        await asyncio.sleep(0)
+        gated.gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+    engine.close()
+    assert gated.sizes[:2] == [1, 1]
+    assert max(gated.sizes) <= 2
+    assert sum(gated.sizes) == 6
+
+
+def test_one_bad_question_spoils_no_other(gated: _Gated) -> None:
+    """Of questions that a thread takes together, only the one that can't be asked fails."""
+    engine = Engine(1, 512, 60_000, Metrics())
+
+    async def scenario() -> list[object]:
+        first = asyncio.create_task(engine.ask(gated, _queries(1)))
+        await _begun(gated)
+        texts = ("What is beta?", "", "What is gamma?")
+        tasks = [asyncio.create_task(engine.ask(gated, [Query(text, top=1)])) for text in texts]
+        await asyncio.sleep(0)
+        gated.gate.set()
+        await first
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    beta, empty, gamma = asyncio.run(scenario())
+    engine.close()
+    assert isinstance(empty, QuestionError)
+    assert _nearest([*beta, *gamma]) == ["beta", "gamma"]  # type: ignore[misc]
+
+
+def test_each_question_is_answered_from_its_own_version(gated: _Gated) -> None:
+    """Questions of two retrievers that wait together are answered by the one each was asked of."""
+    other = Retriever(dataclasses.replace(gated.snapshot, version="v-other"))
+    engine = Engine(1, 512, 60_000, Metrics())
+
+    async def scenario() -> list[str]:
+        first = asyncio.create_task(engine.ask(gated, _queries(1)))
+        await _begun(gated)
+        tasks = [asyncio.create_task(engine.ask(r, _queries(1))) for r in (gated, other, gated)]
+        await asyncio.sleep(0)
+        gated.gate.set()
+        await first
+        return [(await task)[0].index_version for task in tasks]
+
+    assert asyncio.run(scenario()) == [gated.version, "v-other", gated.version]
+    engine.close()
+    assert gated.sizes == [1, 2]

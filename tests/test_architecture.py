@@ -78,6 +78,7 @@ FLOORS = {
     "api.openapi": 7.2,
     "api.guard.body": 7.2,
     "api.guard.trace": 7.2,
+    "api.guard.direct": 7.2,
     "api.ask": 7.3,
     "api.entries": 7.3,
     "api.probes": 7.3,

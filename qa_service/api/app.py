@@ -17,6 +17,7 @@ from qa_service import __version__
 from qa_service.api import ask, entries, openapi, probes, problems
 from qa_service.api.engine import Engine
 from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.direct import Direct
 from qa_service.api.guard.trace import Trace
 from qa_service.api.live import LiveIndex, Opener
 from qa_service.artifact.read import read
@@ -61,13 +62,15 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.live, app.state.engine, app.state.metrics = live, engine, metrics
+    handlers = ask.handlers(live, engine, metrics)
+    app.add_middleware(Direct, handlers=handlers, refuse=refused)
     app.add_middleware(
         BodyLimit, limit=settings.max_body_bytes, limits={"/v1/ask/batch": settings.max_batch_body_bytes}
     )
     app.add_middleware(Trace, metrics=metrics, log=log)
     _render_errors(app)
     openapi.describe(app)
-    ask.add(app, live, engine, metrics)
+    ask.add(app, handlers)
     entries.add(app, live)
     probes.add(app, live, metrics)
     return app
@@ -83,17 +86,22 @@ async def _watch(live: LiveIndex, hangup: asyncio.Event, poll_seconds: float) ->
 
 
 def _render_errors(app: FastAPI) -> None:
-    @app.exception_handler(QaError)
-    async def refused(_: Request, exc: QaError) -> Response:
+    async def render(_: Request, exc: Exception) -> Response:
+        return refused(exc) or problems.for_status(500, "")
+
+    for kind in (QaError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, render)
+
+
+def refused(exc: Exception) -> Response | None:
+    """The response for an error that a request brought about; None for one that is this service's own."""
+    if isinstance(exc, QaError):
         return problems.respond(problems.problem(exc))
-
-    @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, exc: RequestValidationError) -> Response:
+    if isinstance(exc, RequestValidationError):
         return problems.respond(problems.invalid(exc.errors()))
-
-    @app.exception_handler(HTTPException)
-    async def framework(_: Request, exc: HTTPException) -> Response:
+    if isinstance(exc, HTTPException):
         return problems.for_status(exc.status_code, str(exc.detail), dict(exc.headers or {}))
+    return None
 
 
 def application(index_dir: Path | None = None) -> FastAPI:

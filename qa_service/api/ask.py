@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from qa_service import domain
 from qa_service.api import problems, replies, requests
 from qa_service.api.convert import ask_response
 from qa_service.api.engine import Engine
+from qa_service.api.guard.direct import Handler
 from qa_service.api.live import LiveIndex
 from qa_service.api.schemas import (
     AskRequest,
@@ -29,16 +31,12 @@ from qa_service.questions import checked_question
 _ERRORS = replies.errors(400, 408, 413, 422, 503)
 
 
-def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None:
-    """Add the routes to the application."""
+ASK, ASK_BATCH = "/v1/ask", "/v1/ask/batch"
 
-    @app.post(
-        "/v1/ask",
-        response_model=AskResponse,
-        responses=_ERRORS,
-        summary="Ask a question",
-        openapi_extra=requests.body_of(AskRequest),
-    )
+
+def handlers(live: LiveIndex, engine: Engine, metrics: Metrics) -> dict[str, Handler]:
+    """What answers each path."""
+
     async def ask(request: Request) -> Response:
         begun = time.perf_counter()
         asked = await requests.read(request, AskRequest)
@@ -47,13 +45,6 @@ def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None
         metrics.questions.labels(result.outcome).inc()
         return replies.json(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
 
-    @app.post(
-        "/v1/ask/batch",
-        response_model=BatchResponse,
-        responses=_ERRORS,
-        summary="Ask many questions",
-        openapi_extra=requests.body_of(BatchRequest),
-    )
     async def ask_batch(request: Request) -> Response:
         begun = time.perf_counter()
         batch = await requests.read(request, BatchRequest)
@@ -70,6 +61,24 @@ def add(app: FastAPI, live: LiveIndex, engine: Engine, metrics: Metrics) -> None
             answered.append(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
         took_ms = round((time.perf_counter() - begun) * 1000, 3)
         return replies.json(BatchResponse(results=answered, index_version=retriever.version, took_ms=took_ms))
+
+    return {ASK: ask, ASK_BATCH: ask_batch}
+
+
+def add(app: FastAPI, held: Mapping[str, Handler]) -> None:
+    """Add the routes to the application, and to its description."""
+    for path, model, response, summary in (
+        (ASK, AskRequest, AskResponse, "Ask a question"),
+        (ASK_BATCH, BatchRequest, BatchResponse, "Ask many questions"),
+    ):
+        app.post(
+            path,
+            name=held[path].__name__,
+            response_model=response,
+            responses=_ERRORS,
+            summary=summary,
+            openapi_extra=requests.body_of(model),
+        )(held[path])
 
 
 def _batch_item(item: object, batch: BatchRequest) -> domain.Query | Problem:
