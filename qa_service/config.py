@@ -21,7 +21,10 @@ class Settings(BaseSettings):
     keep_versions: int = Field(3, ge=1, le=100, description="Index versions that a build keeps.")
     host: str = Field("127.0.0.1", description="Address that `qa serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that `qa serve` listens on.")
-    threads: int = Field(0, ge=0, le=256, description="Threads that compute; 0 for one per usable processor.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve; they share the pages of the index.")
+    threads: int = Field(
+        0, ge=0, le=256, description="Threads that compute in each process; 0 for an equal share of the processors."
+    )
     vector_engine: Literal["faiss", "numpy"] = Field(
         "faiss", description="Engine that searches the vectors: `faiss` or `numpy`."
     )

@@ -18,9 +18,14 @@ Encode = Callable[[Sequence[str]], Floats]
 _CHUNK = 32
 
 
+def processors() -> tuple[int, ...]:
+    """The numbers of the processors that this process may use; a container or `taskset` may allow fewer than there are."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+
+
 def usable_processors() -> int:
-    """Processors that this process may use; a container or `taskset` may allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processors this process may use."""
+    return len(processors()) or os.cpu_count() or 1
 
 
 def encode_all(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from structlog.typing import FilteringBoundLogger
 
+# The folder through which processes that serve together share their figures; the library reads it when it is imported.
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _LATENCIES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -32,7 +36,7 @@ def logger(level: str = "info") -> FilteringBoundLogger:
 
 
 class Metrics:
-    """The figures of one process, in a registry of their own."""
+    """The figures of the service, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -42,13 +46,32 @@ class Metrics:
         )
         self.seconds = Histogram("qa_request_seconds", "Time to answer.", ["route"], buckets=_LATENCIES, registry=held)
         self.questions = Counter("qa_questions_total", "Questions by outcome.", ["outcome"], registry=held)
-        self.waiting = Gauge("qa_waiting_questions", "Questions that wait or are being computed.", registry=held)
-        self.index = Gauge("qa_index_info", "The index version that serves.", ["version"], registry=held)
+        # The modes say what several processes come to together; one process does not heed them.
+        self.waiting = Gauge(
+            "qa_waiting_questions",
+            "Questions that wait or are being computed.",
+            registry=held,
+            multiprocess_mode="livesum",
+        )
+        self.index = Gauge(
+            "qa_index_info",
+            "1 for the index version that serves, 0 for those before it.",
+            ["version"],
+            registry=held,
+            multiprocess_mode="livemax",
+        )
         self.refused = Gauge(
-            "qa_index_refused", "1 while the version that CURRENT names does not verify.", registry=held
+            "qa_index_refused",
+            "1 while the version that CURRENT names does not verify.",
+            registry=held,
+            multiprocess_mode="livemax",
         )
         self.loads = Counter("qa_index_loads_total", "Attempts to load a version.", ["result"], registry=held)
 
     def render(self) -> bytes:
-        """The Prometheus text format."""
-        return generate_latest(self.registry)
+        """The Prometheus text format; of all processes that serve together, if there are several."""
+        if SHARED_METRICS not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # of the library
+        return generate_latest(together)

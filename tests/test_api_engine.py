@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -285,3 +286,30 @@ def test_each_question_is_answered_from_its_own_version(gated: _Gated) -> None:
     assert asyncio.run(scenario()) == [gated.version, "v-other", gated.version]
     engine.close()
     assert gated.sizes == [1, 2]
+
+
+@pytest.mark.parametrize(("threads", "pinned"), [(1, False), (2, True), (3, False)])
+def test_threads_stay_on_their_processors(index: Path, threads: int, pinned: bool) -> None:
+    """As many threads as processors each have their own; other numbers of threads go where the system puts them."""
+    everywhere = os.sched_getaffinity(0)
+    own = (min(everywhere), max(everywhere))
+    seen: list[set[int]] = []
+
+    class Watched(Retriever):
+        def ask(self, queries: Sequence[Query]) -> list[Result]:
+            seen.append(os.sched_getaffinity(0))
+            return super().ask(queries)
+
+    engine = Engine(threads, 512, 60_000, Metrics(), own)
+    asyncio.run(engine.ask(Watched(read(index / current(index))), _queries(40)))
+    engine.close()
+    assert all(affinity in ([{p} for p in own] if pinned else [everywhere]) for affinity in seen)
+    assert os.sched_getaffinity(0) == everywhere
+
+
+def test_a_processor_that_is_gone_is_done_without(gated: _Gated) -> None:
+    """A number that no processor has changes nothing."""
+    gated.gate.set()
+    engine = Engine(1, 512, 60_000, Metrics(), (100_000,))
+    assert _nearest(asyncio.run(engine.ask(gated, _queries(2)))) == ["alpha", "beta"]
+    engine.close()

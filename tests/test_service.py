@@ -24,9 +24,9 @@ BIN = Path(sys.executable).parent
 class Server:
     """`qa serve` in a process of its own."""
 
-    def __init__(self, index: Path, folder: Path) -> None:
+    def __init__(self, index: Path, folder: Path, *options: str) -> None:
         environment = {**os.environ, "QA_POLL_SECONDS": "0.2"}
-        command = [str(BIN / "qa"), "serve", "--port", "0", "--index", str(index)]
+        command = [str(BIN / "qa"), "serve", "--port", "0", "--index", str(index), *options]
         self.log = (folder / "server.log").open("w+b")
         self.process = subprocess.Popen(command, env=environment, stderr=self.log)
         self.port = self._find_port()
@@ -146,3 +146,31 @@ def test_the_build_of_the_seed(seed_build: tuple[Path, BuildReport]) -> None:
     assert (10, "int8") == (report.entries, report.fidelity.precision)
     assert report.fidelity.least_cosine >= 0.98
     assert any("page ornament" in note for note in report.notes)
+
+
+def test_two_workers_serve_as_one(seed_index: Path, tmp_path: Path) -> None:
+    """Both processes answer alike, their figures are counted together, and most of the index is in shared pages."""
+    running = Server(seed_index, tmp_path, "--workers", "2")
+    in_a_row = 0
+    while in_a_row < 30:  # each request may meet either process
+        running.wait_ready()
+        in_a_row = in_a_row + 1 if running.request("GET", "/readyz")[0] == 200 else 0
+    replies = [running.request("POST", "/v1/ask", {"question": QUESTION}) for _ in range(40)]
+    workers = [
+        p for p in psutil.Process(running.process.pid).children(recursive=True) if p.memory_info().rss > 100 << 20
+    ]
+    counted = [
+        float(line.split()[-1])
+        for _ in range(10)  # whichever worker tells
+        for line in running.request("GET", "/metrics")[1].decode().splitlines()
+        if line.startswith('qa_questions_total{outcome="answered"}')
+    ]
+    mapped = {m.path: m.pss / max(m.rss, 1) for p in workers for m in p.memory_maps() if m.path.endswith("encoder.bin")}
+    status = running.stop()
+    assert [s for s, _ in replies] == [200] * 40
+    assert len({json.dumps(answers(body)) for _, body in replies}) == 1
+    assert len(workers) == 2
+    assert counted == [40.0] * 10
+    assert all(share <= 0.6 for share in mapped.values())
+    assert len(mapped) == 1
+    assert status == 0

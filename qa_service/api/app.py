@@ -22,7 +22,7 @@ from qa_service.api.guard.trace import Trace
 from qa_service.api.live import LiveIndex, Opener
 from qa_service.artifact.read import read
 from qa_service.config import Settings
-from qa_service.encoder import usable_processors
+from qa_service.encoder import processors, usable_processors
 from qa_service.errors import QaError
 from qa_service.observe import Metrics, logger
 from qa_service.retriever import Retriever
@@ -38,9 +38,10 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     metrics, log = Metrics(), logger(settings.log_level)
     opener = opener or open_retriever(settings.vector_engine, settings.cache_bytes)
     live = LiveIndex(settings.index_dir, opener, metrics, log)
-    engine = Engine(
-        settings.threads or usable_processors(), settings.max_waiting_questions, settings.deadline_ms, metrics
-    )
+    threads = settings.threads or max(1, usable_processors() // settings.workers)
+    # Several workers don't know of each other, and would all stay on the first processors.
+    own = processors() if settings.workers == 1 else ()
+    engine = Engine(threads, settings.max_waiting_questions, settings.deadline_ms, metrics, own)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

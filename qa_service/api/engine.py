@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -37,17 +38,22 @@ class Engine:
 
     A thread takes up to four waiting questions at a time, whoever asked them: handing over and waking up then happen once
     for all, and what comes after the encoder finds its code and data in the processor's caches. With few questions in the
-    line each thread takes its share, so nobody waits while a thread is idle.
+    line each thread takes its share, so nobody waits while a thread is idle. Where there are as many threads as processors,
+    each stays on its own, with what it has in that processor's caches.
     """
 
-    def __init__(self, threads: int, max_waiting: int, deadline_ms: int, metrics: Metrics) -> None:
+    def __init__(
+        self, threads: int, max_waiting: int, deadline_ms: int, metrics: Metrics, processors: Sequence[int] = ()
+    ) -> None:
         self._line: SimpleQueue[_Item | None] = SimpleQueue()
         self._max_waiting = max_waiting
         self._deadline_seconds = deadline_ms / 1000.0
         self._metrics = metrics
         self._waiting = 0
+        own = processors if len(processors) == threads else [None] * threads
         self._threads = [
-            threading.Thread(target=self._work, name=f"qa-engine-{i}", daemon=True) for i in range(threads)
+            threading.Thread(target=self._work, args=(processor,), name=f"qa-engine-{i}", daemon=True)
+            for i, processor in enumerate(own)
         ]
         for thread in self._threads:
             thread.start()
@@ -86,7 +92,10 @@ class Engine:
         self._waiting += change
         self._metrics.waiting.set(self._waiting)
 
-    def _work(self) -> None:
+    def _work(self, processor: int | None) -> None:
+        if processor is not None:
+            with contextlib.suppress(OSError):  # it was taken from us meanwhile
+                os.sched_setaffinity(0, {processor})
         while item := self._line.get():
             items = [item]
             for _ in range(min(_CHUNK - 1, self._line.qsize() // len(self._threads))):

@@ -74,8 +74,9 @@ class LiveIndex:
 
     def _swap(self, retriever: Retriever) -> None:
         version = retriever.version
+        if self._retriever is not None:
+            self._metrics.index.labels(self._retriever.version).set(0)
         self._retriever = retriever
-        self._metrics.index.clear()
         self._metrics.index.labels(version).set(1)
         self._metrics.loads.labels("ok").inc()
         self._log.info("index-loaded", version=version)
