@@ -17,7 +17,7 @@ SOURCES := qa_service scripts tests benchmarks
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve build test check lint types clean faults quality
+.PHONY: serve build test check lint types clean faults quality speed growth
 
 serve: build  ## build the index from data/ and serve it
 	$(BIN)/qa serve --host $(HOST) --port $(PORT)
@@ -44,6 +44,13 @@ faults: $(INSTALLED)  ## kill and fail a publish at every system call (needs str
 quality: $(BENCH)/.installed  ## ranking and abstention on labelled sets: make quality EVAL=<folder>
 	@test -n "$(EVAL)" || { echo "make quality EVAL=<folder of the labelled sets>"; exit 2; }
 	TQDM_DISABLE=1 $(BENCH)/bin/python benchmarks/quality/run.py $(EVAL) $(SETS)
+
+speed: $(BENCH)/.installed  ## load, start, memory and encoder beside an afternoon's service and txtai (needs wrk)
+	$(BENCH)/bin/python benchmarks/speed/run.py
+
+growth: $(BENCH)/.installed  ## search from 10 rows to 1,000,000: make growth EVAL=<folder>
+	@test -n "$(EVAL)" || { echo "make growth EVAL=<folder of the labelled sets>"; exit 2; }
+	$(BENCH)/bin/python benchmarks/speed/growth.py $(EVAL)
 
 $(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

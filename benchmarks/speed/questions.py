@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The signature that brings the average to TOKENS tokens of the model, its two marks of beginning and end included.
+# The signatures bring the average to as many tokens of the model, its two marks of beginning and end included.
 TOKENS = 25
 _NAMES = (
     "Adam Alice Amanda Andrew Anna Anthony Barbara Brian Carlos Carol Charles Daniel David Diana Diego Edward Elena "
