@@ -53,8 +53,10 @@ class Retriever:
         self._row_entries = np.concatenate((places, np.repeat(places, snapshot.wording_counts)))
         self._signals = SignalReader(snapshot)
         self._windows = any(e.effective_from or e.effective_to for e in entries)
-        self._languages = np.array([e.language.lower() for e in entries])
+        languages = np.array([e.language.lower() for e in entries])
+        self._in_language: dict[str, Mask] = {str(one): languages == one for one in np.unique(languages)}
         self._spoken = {language.lower().split("-")[0] for language in snapshot.manifest.languages}
+        self._nothing: Mask = np.zeros(len(entries), dtype=np.bool_)
         self._tagged: dict[str, Mask] = {}
         for place, entry in enumerate(entries):
             for tag in entry.tags:
@@ -165,10 +167,13 @@ class Retriever:
         mask = self._in_effect()
         if query.language:
             wanted = query.language.lower()
-            spoken = (self._languages == wanted) | np.char.startswith(self._languages, f"{wanted}-")
+            spoken = self._nothing
+            for language, held in self._in_language.items():
+                if language == wanted or language.startswith(f"{wanted}-"):
+                    spoken = spoken | held
             mask = spoken if mask is None else mask & spoken
         for tag in query.tags:
-            carries = self._tagged.get(tag, np.zeros(len(self._languages), dtype=np.bool_))
+            carries = self._tagged.get(tag, self._nothing)
             mask = carries if mask is None else mask & carries
         return mask
 
