@@ -91,3 +91,13 @@ def test_an_unknown_engine_is_named_with_the_known_ones() -> None:
     """The error says what was asked for and what there is."""
     with pytest.raises(QaError, match="no vector engine 'annoy'; there are faiss, numpy"):
         vectors.engine("annoy")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_cosines_stay_between_the_ends(name: str) -> None:
+    """Rounding may carry a product of unit vectors past 1; a cosine it is not then."""
+    data = unit_rows(64, dimension=384)
+    scores, _ = vectors.engine(name).build(data).search(np.concatenate((data, -data)), 64)
+    assert np.all(np.abs(scores) <= 1.0)
+    assert np.allclose(1.0, scores[:64, 0], atol=1e-6)
+    assert np.allclose(-1.0, scores[64:, -1], atol=1e-6)

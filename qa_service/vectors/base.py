@@ -11,16 +11,23 @@ NO_ROW = -1
 
 
 class VectorIndex(Protocol):
-    """Finds the rows of a matrix of unit vectors that are nearest to a query, by inner product."""
+    """Finds the rows of a matrix of unit vectors that are nearest to a query, by inner product.
+
+    An engine may miss a row that belongs to the nearest; the cosines of those that it returns are exact, and it never
+    returns fewer than there are. What a query finds does not depend on the queries beside it.
+    """
 
     @classmethod
     def build(cls, vectors: Floats) -> Self:
-        """Index `vectors`, shape (rows, dimension), float32."""
+        """Index `vectors`, shape (rows, dimension), float32, in memory or in the pages of a file."""
         ...
 
     @classmethod
     def load(cls, path: Path, vectors: Floats) -> Self:
-        """Read what `save` wrote; the caller has verified the file. `vectors` are the rows that it was built from."""
+        """Read what `save` wrote; the caller has verified the file. `vectors` are the rows that it was built from.
+
+        The file may be replaced or removed while the index is in use, as long as its bytes are not written over.
+        """
         ...
 
     def save(self, path: Path) -> None:

@@ -29,7 +29,7 @@ class NumpyIndex:
         """Nothing to write: the vectors are stored beside the index anyway."""
 
     def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> tuple[Floats, Ints]:
-        scores = queries @ self._vectors.T
+        scores = np.clip(queries @ self._vectors.T, -1.0, 1.0)
         if allowed is not None:
             scores[:, ~allowed] = -np.inf
         width = min(k, scores.shape[1])
