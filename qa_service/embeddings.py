@@ -115,7 +115,8 @@ class EmbeddingStore:
 
     def _open(self) -> None:
         self._places.clear()
-        self._path.touch()
+        if not self._path.exists():
+            self._path.touch()
         whole = 0
         with self._path.open("rb") as file:
             while raw := file.read(_READ * self._record.itemsize):
@@ -128,7 +129,8 @@ class EmbeddingStore:
                 else:
                     continue
                 break
-        os.truncate(self._path, whole * self._record.itemsize)
+        if self._path.stat().st_size != whole * self._record.itemsize:
+            os.truncate(self._path, whole * self._record.itemsize)
         self._count = whole
 
     def _append(self, file: Any, keys: Sequence[bytes], vectors: Floats) -> None:  # noqa: ANN401 (a binary file)
