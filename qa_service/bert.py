@@ -28,11 +28,13 @@ _POOLINGS = ("mean", "cls")
 _OPSET = 19
 _IR_VERSION = 9
 _CONTRIBUTED = "com.microsoft"
-_LEVELS = 127
-_ZERO = 128
+# Processors without dot-product instructions add two products of bytes in 16 bits, which saturate. At 112 levels instead of 127
+# next to none do, so that every processor gives nearly the same vectors; benchmarks/speed/LOG.md has the figures.
+_LEVELS = 112
+_ZERO = _LEVELS + 1
 # GELU never falls below -0.16998; its rows are rounded from there up, with a zero point each.
 _GELU_LOWEST = 0.17
-_GELU_LEVELS = 254
+_GELU_LEVELS = 2 * _LEVELS
 # Texts of random tokens show which channels tower; real ones, 300 of the seed, gave the same cosines.
 _SAMPLE_TEXTS = 32
 _SAMPLE_TOKENS = 24
@@ -77,7 +79,7 @@ def smoothing(peaks: Floats, weights: Floats) -> Floats:
 
 
 def rounded(weights: Floats) -> tuple[Bytes, Floats]:
-    """Weights, shape (inputs, outputs), as integers from -127 to 127, and the scale of each output."""
+    """Weights, shape (inputs, outputs), as integers from -112 to 112, and the scale of each output."""
     scales = np.maximum(np.abs(weights).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
     return np.clip(np.round(weights / scales), -_LEVELS, _LEVELS).astype(np.int8), scales
 
@@ -221,7 +223,7 @@ class _Bert:
         return self._product(smooth, name, kernel * factors[:, None])
 
     def _product(self, x: str, name: str, kernel: Floats) -> str:
-        """The product of x and kernel, each row of x rounded to 255 levels around zero."""
+        """The product of x and kernel, each row of x rounded to 225 levels around zero."""
         peak = self._node("ReduceMax", self._node("Abs", x), self._per_row, keepdims=1)
         scale = self._node("Mul", peak, self._level)
         levels = self._node("QuantizeLinear", x, self._node("Squeeze", scale, self._per_row), self._zeros, axis=0)

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
+from onnxruntime import InferenceSession
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
+from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, PreTrainedTokenizerFast
 
 from qa_service import bert, export
@@ -56,8 +60,6 @@ def stored(folder: Path, model: Any, tokenizer: PreTrainedTokenizerFast, pooling
 
 
 def graph_kinds(path: Path) -> set[str]:
-    import onnx  # noqa: PLC0415 (heavy)
-
     return {node.op_type for node in onnx.load(path).graph.node}
 
 
@@ -86,7 +88,7 @@ def test_towering_channels_do_no_harm(tmp_path: Path, tokenizer: PreTrainedToken
     held = export.load(str(stored(tmp_path, model, tokenizer, "mean")))
     card = held.write(tmp_path, "int8")
     vectors = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card).encode_queries(TEXTS)
-    assert np.all(np.sum(vectors * held.reference_queries(TEXTS), axis=1) >= 0.995)
+    assert np.all(np.sum(vectors * held.reference_queries(TEXTS), axis=1) >= 0.99)
 
 
 @pytest.mark.parametrize("kind", ["relu", "another architecture", "a layer behind the pooling"])
@@ -114,10 +116,10 @@ def test_the_packaged_model_is_supported() -> None:
 
 
 def test_rounded_weights_by_hand() -> None:
-    """Each column has the scale of its largest weight over 127; a column of zeros stays zero."""
-    integers, scales = bert.rounded(np.array([[1.27, -0.02, 0.0], [-0.638, 0.0151, 0.0]], dtype=np.float32))
-    assert integers.tolist() == [[127, -127, 0], [-64, 96, 0]]
-    assert np.allclose(scales[:2], [0.01, 0.02 / 127], rtol=1e-6)
+    """Each column has the scale of its largest weight over 112; a column of zeros stays zero."""
+    integers, scales = bert.rounded(np.array([[1.12, -0.02, 0.0], [-0.638, 0.0151, 0.0]], dtype=np.float32))
+    assert integers.tolist() == [[112, -112, 0], [-64, 85, 0]]
+    assert np.allclose(scales[:2], [0.01, 0.02 / 112], rtol=1e-6)
 
 
 def test_smoothing_by_hand() -> None:
@@ -132,3 +134,35 @@ def test_smoothing_without_a_peak() -> None:
     got = bert.smoothing(np.array([0.0, 1.0], dtype=np.float32), np.array([[0.0], [0.5]], dtype=np.float32))
     assert np.all(np.isfinite(got))
     assert np.all(got > 0.0)
+
+
+def test_hardly_a_product_saturates_on_real_weights(tmp_path: Path) -> None:
+    """Of the products of the packaged model's bytes, 999 in 1,000 equal NumPy's in whole numbers, on any processor.
+
+    Without dot-product instructions two products of bytes share 16 bits; at 127 levels one cell in 80 is cut off.
+    """
+    export.load().write(tmp_path, "int8")
+    path = tmp_path / ENCODER
+    graph = onnx.load(path)
+    products = [node for node in graph.graph.node if node.op_type == "MatMulIntegerToFloat"]
+    assert len(products) == 24
+    for product in products:
+        for name in (product.input[0], product.output[0]):
+            graph.graph.output.append(onnx.ValueInfoProto(name=name))
+    onnx.save(graph, path)
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    ids = (
+        Tokenizer.from_file(str(tmp_path / TOKENIZER))
+        .encode("Which documents does the partner keep?", add_special_tokens=True)
+        .ids[:12]
+    )
+    names = [output.name for output in session.get_outputs()]
+    values = dict(zip(names, session.run(names, {"input_ids": np.array([ids], dtype=np.int64)}), strict=True))
+    held = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
+    wrong, cells = 0, 0
+    for product in products:
+        levels, integers = values[product.input[0]].astype(np.int64), held[product.input[1]].astype(np.int64)
+        expected = (levels - int(held[product.input[4]])) @ integers * held[product.input[3]]
+        wrong += np.count_nonzero(~np.isclose(expected, values[product.output[0]], rtol=1e-5, atol=1e-3))
+        cells += expected.size
+    assert wrong / cells < 1e-3
