@@ -163,6 +163,6 @@ def test_hardly_a_product_saturates_on_real_weights(tmp_path: Path) -> None:
     for product in products:
         levels, integers = values[product.input[0]].astype(np.int64), held[product.input[1]].astype(np.int64)
         expected = (levels - int(held[product.input[4]])) @ integers * held[product.input[3]]
-        wrong += np.count_nonzero(~np.isclose(expected, values[product.output[0]], rtol=1e-5, atol=1e-3))
+        wrong += int(np.count_nonzero(~np.isclose(expected, values[product.output[0]], rtol=1e-5, atol=1e-3)))
         cells += expected.size
     assert wrong / cells < 1e-3
