@@ -17,7 +17,7 @@ SOURCES := qa_service scripts tests benchmarks
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve build test check lint types clean faults quality speed growth
+.PHONY: serve build test check lint types clean faults quality speed growth mail
 
 serve: build  ## build the index from data/ and serve it
 	$(BIN)/qa serve --host $(HOST) --port $(PORT)
@@ -51,6 +51,13 @@ speed: $(BENCH)/.installed  ## load, start, memory and encoder beside an afterno
 growth: $(BENCH)/.installed  ## search from 10 rows to 1,000,000: make growth EVAL=<folder>
 	@test -n "$(EVAL)" || { echo "make growth EVAL=<folder of the labelled sets>"; exit 2; }
 	$(BENCH)/bin/python benchmarks/speed/growth.py $(EVAL)
+
+mail: $(BENCH)/.installed  ## questions of mails, and mails a second: make mail EVAL=<folder of real mails>
+	@test -n "$(EVAL)" || { echo "make mail EVAL=<folder of real mails>"; exit 2; }
+	$(BENCH)/bin/python benchmarks/mail/run.py tests/data/mails
+	$(BENCH)/bin/python benchmarks/mail/trimming.py $(EVAL) > benchmarks/mail/TRIMMING.md
+	$(BENCH)/bin/python benchmarks/mail/reading.py $(EVAL) > benchmarks/mail/READING.md
+	$(BENCH)/bin/python benchmarks/mail/kills.py
 
 $(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

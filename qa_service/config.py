@@ -33,9 +33,21 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(65_536, ge=1024, description="Largest request body; `/v1/ask/batch` has its own.")
     max_batch_body_bytes: int = Field(2_097_152, ge=1024, description="Largest body of `/v1/ask/batch`.")
+    max_mail_bytes: int = Field(26_214_400, ge=1024, description="Largest mail that `/v1/mail` takes.")
+    own_addresses: str = Field(
+        "", description="The help desk's own addresses, separated by commas; mail from them is skipped."
+    )
+    desk_address: str = Field(
+        "", description="The address that drafts of replies come from: `Help desk <help@example.gov>`."
+    )
     max_waiting_questions: int = Field(512, ge=1, description="Questions that may wait; further ones get 503.")
     deadline_ms: int = Field(5_000, ge=1, description="Longest wait of a question before it is dropped with 503.")
     poll_seconds: float = Field(2.0, gt=0, description="How often `CURRENT` is looked at for a new version.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level that is logged: debug, info, warning or error."
     )
+
+
+def own_addresses(settings: Settings) -> frozenset[str]:
+    """The help desk's own addresses, in lower case."""
+    return frozenset(one.strip().lower() for one in settings.own_addresses.split(",") if one.strip())

@@ -46,6 +46,7 @@ class Metrics:
         )
         self.seconds = Histogram("qa_request_seconds", "Time to answer.", ["route"], buckets=_LATENCIES, registry=held)
         self.questions = Counter("qa_questions_total", "Questions by outcome.", ["outcome"], registry=held)
+        self.mails = Counter("qa_mails_total", "Mails by status.", ["status"], registry=held)
         # The modes say what several processes come to together; one process does not heed them.
         self.waiting = Gauge(
             "qa_waiting_questions",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,13 +77,17 @@ def test_readmes_qa_commands_run(root: Path, seed_index: Path, tmp_path: Path) -
     """Each `qa` line of README is a command that does what it says (builds and rollbacks are run with their help)."""
     qa = str(Path(sys.executable).with_name("qa"))
     seen = set()
+    shutil.copytree(root / "tests" / "data" / "mails", tmp_path / "inbox")
+    environment = os.environ | {"QA_DESK_ADDRESS": "Help desk <help@agency.example>"}
     for _, command, *arguments in commands(root, "qa"):
         seen.add(command)
         heavy = command in ("build", "rollback")
         line = [qa, command, *(["--help"] if heavy else [*arguments, "--index", str(seed_index)])]
-        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
-    assert {"ask", "entries", "doctor", "build", "rollback"} == seen
+    assert {"ask", "entries", "doctor", "build", "rollback", "mail"} == seen
+    assert (tmp_path / "report.html").is_file()
+    assert list((tmp_path / "drafts").glob("*.eml"))
 
 
 def test_readmes_markdown_example_loads(root: Path, tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from qa_service import __version__
-from qa_service.api import ask, entries, openapi, probes, problems
+from qa_service.api import ask, entries, mail, openapi, probes, problems
 from qa_service.api.engine import Engine
 from qa_service.api.guard.body import BodyLimit
 from qa_service.api.guard.direct import Direct
 from qa_service.api.guard.trace import Trace
 from qa_service.api.live import LiveIndex, Opener
 from qa_service.artifact.read import read
-from qa_service.config import Settings
+from qa_service.config import Settings, own_addresses
 from qa_service.encoder import processors, usable_processors
 from qa_service.errors import QaError
 from qa_service.observe import Metrics, logger
@@ -41,6 +41,7 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     threads = settings.threads or max(1, usable_processors() // settings.workers)
     # Several workers don't know of each other, and would all stay on the first processors.
     own = processors() if settings.workers == 1 else ()
+    desk = mail.MailDesk(threads, own_addresses(settings))
     engine = Engine(threads, settings.max_waiting_questions, settings.deadline_ms, metrics, own)
 
     @contextlib.asynccontextmanager
@@ -52,6 +53,7 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
         yield
         watching.cancel()
         engine.close()
+        desk.close()
 
     app = FastAPI(
         title="FAQ answers",
@@ -65,13 +67,13 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     app.state.live, app.state.engine, app.state.metrics = live, engine, metrics
     handlers = ask.handlers(live, engine, metrics)
     app.add_middleware(Direct, handlers=handlers, refuse=refused)
-    app.add_middleware(
-        BodyLimit, limit=settings.max_body_bytes, limits={"/v1/ask/batch": settings.max_batch_body_bytes}
-    )
+    limits = {ask.ASK_BATCH: settings.max_batch_body_bytes, mail.MAIL: settings.max_mail_bytes}
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, limits=limits)
     app.add_middleware(Trace, metrics=metrics, log=log)
     _render_errors(app)
     openapi.describe(app)
     ask.add(app, handlers)
+    mail.add(app, live, engine, desk, metrics)
     entries.add(app, live)
     probes.add(app, live, metrics)
     return app

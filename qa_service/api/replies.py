@@ -17,6 +17,7 @@ _ERRORS = {
     404: "There is no such entry.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
+    415: "The body is of another type.",
     422: "The request can't be asked.",
     503: "Try again soon.",
 }

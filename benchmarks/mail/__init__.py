@@ -1,0 +1,1 @@
+"""How well mail is answered, and how fast."""
