@@ -56,7 +56,7 @@ mail: $(BENCH)/.installed  ## questions of mails, and mails a second: make mail 
 	@test -n "$(EVAL)" || { echo "make mail EVAL=<folder of real mails>"; exit 2; }
 	$(BENCH)/bin/python benchmarks/mail/run.py tests/data/mails
 	$(BENCH)/bin/python benchmarks/mail/trimming.py $(EVAL) > benchmarks/mail/TRIMMING.md
-	$(BENCH)/bin/python benchmarks/mail/reading.py $(EVAL) > benchmarks/mail/READING.md
+	$(BENCH)/bin/python benchmarks/mail/reading.py $(EVAL) > benchmarks/mail/reading.txt
 	$(BENCH)/bin/python benchmarks/mail/kills.py
 
 $(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt

@@ -286,7 +286,7 @@ def _print_summary(held: Ledger) -> None:
     for row in _rows(held):
         counts[row.status] += 1
         if row.status in _NEEDS_A_PERSON and len(table.rows) < _SHOWN:
-            table.add_row(row.status, row.file, str(len(row.questions)), row.reason or "")
+            table.add_row(row.status, Path(row.file).name, str(len(row.questions)), row.reason or "")
     out.print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no mail", style="bold")
     if table.rows:
         out.print(table)

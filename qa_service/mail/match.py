@@ -59,6 +59,7 @@ def _status(reading: Reading, results: Sequence[Result]) -> tuple[Status, str | 
     open_ones = sum(result.outcome is not Outcome.ANSWERED for result in results)
     if not open_ones:
         return Status.MATCHED, None
-    reason = f"{open_ones} of {len(results)} questions need a person"
+    which = "the question" if len(results) == 1 else f"{open_ones} of {len(results)} questions"
+    reason = f"{which} {'needs' if open_ones == 1 else 'need'} a person"
     unanswered = all(result.outcome is Outcome.ABSTAINED for result in results)
     return (Status.ABSTAINED if unanswered else Status.PARTIAL), reason
