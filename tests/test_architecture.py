@@ -120,6 +120,7 @@ FLOORS = {
     "exports.card": 7.4,
     "exports.table": 7.4,
     "exports.drafts": 7.4,
+    "exports.linkage": 7.3,
     "exports.groups": 7.4,
     "exports.page": 7.5,
     "api.guard.body": 7.2,

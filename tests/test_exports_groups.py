@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qa_service.api.mailing import MailQuestion, MailResponse
 from qa_service.api.schemas import AnswerOut, SourceOut
 from qa_service.domain import Floats, Outcome
 from qa_service.exports import groups
+from qa_service.exports.linkage import linked
 from qa_service.mail.base import Status
+
+NOWHERE = np.zeros(2, dtype=np.float32)
 
 # Unit vectors in a plane, by the angle in degrees that a question's text ends with.
 
@@ -62,62 +69,87 @@ def test_what_was_asked_and_what_answered_it_is_counted() -> None:
         row("c", question("q 2", Outcome.ANSWERED, "oil"), question("q 3", Outcome.AMBIGUOUS, "tea", "oil")),
         row("d", status=Status.SKIPPED),
     ]
-    found = groups.coverage(rows, encode)
+    found = groups.coverage(rows, encode, NOWHERE)
     assert found.mails == {"abstained": 1, "matched": 1, "partial": 1, "skipped": 1}
     assert found.questions == {"abstained": 1, "ambiguous": 1, "answered": 3}
     assert found.entries == (groups.Answered("tea", "What is tea?", 2), groups.Answered("oil", "What is oil?", 1))
     assert (found.groups, found.alone) == ((), 1)
 
 
+def grouped(asked: Sequence[str], **more: Any) -> groups.Coverage:
+    return groups.coverage([row(str(i), question(text)) for i, text in enumerate(asked)], encode, NOWHERE, **more)
+
+
 def test_unanswered_questions_are_grouped_by_meaning() -> None:
-    """Those within some 53 degrees of a group's middle join it; the exemplar lies nearest to the middle."""
-    asked = ["east 0", "north 90", "east 20", "east 10", "north 100", "south 270"]
-    found = groups.coverage([row(str(i), question(text)) for i, text in enumerate(asked)], encode)
+    """Those within some 72 degrees of each other on average join; the exemplar lies nearest to the middle."""
+    found = grouped(["east 0", "north 120", "east 20", "east 10", "north 130", "north 131", "south 260"])
     assert found.groups == (
         groups.Group("east 10", 3, 3, ("east 0", "east 20")),
-        groups.Group("north 100", 2, 2, ("north 90",)),
-    ) or found.groups == (
-        groups.Group("east 10", 3, 3, ("east 20", "east 0")),
-        groups.Group("north 90", 2, 2, ("north 100",)),
+        groups.Group("north 130", 3, 3, ("north 131", "north 120")),
     )
     assert found.alone == 1
 
 
-def test_a_mail_counts_once_in_a_group() -> None:
-    """Two questions of one mail in a group are two questions of one mail; the same words are one example."""
-    found = groups.coverage([row("a", question("q 0"), question("q 0")), row("b", question("q 0"))], encode)
-    assert found.groups == (groups.Group("q 0", 3, 2, ()),)
+def test_what_all_questions_share_does_not_join_them() -> None:
+    """Without their common direction, questions 40 degrees apart on either side of it are opposites."""
+    asked = ["q -20", "q 20", "q -21", "q 21"]
+    assert [group.count for group in grouped(asked).groups] == [4]
+    centre = np.array([0.94, 0.0], dtype=np.float32)
+    found = groups.coverage([row(str(i), question(text)) for i, text in enumerate(asked)], encode, centre)
+    assert [(group.count, {group.exemplar, *group.examples}) for group in found.groups] == [
+        (2, {"q -20", "q -21"}),
+        (2, {"q 20", "q 21"}),
+    ]
 
 
-def test_groups_that_grew_together_are_joined() -> None:
-    """A group that opened 60 degrees away is joined once both middles have moved towards each other."""
-    asked = ["q 0", "q 60", "q 25", "q 25", "q 25", "q 35", "q 36", "q 37", "q 36"]
-    found = groups.coverage([row(str(i), question(text)) for i, text in enumerate(asked)], encode)
-    assert [group.count for group in found.groups] == [len(asked)]
-    assert found.groups[0].exemplar in {"q 25", "q 35", "q 36"}
+def test_a_mail_counts_once_for_a_question() -> None:
+    """The same words twice in a mail are two questions of one mail; the same words are one example."""
+    rows = [row("a", question("q 0"), question("q 0")), row("b", question("q 0"))]
+    assert groups.coverage(rows, encode, NOWHERE).groups == (groups.Group("q 0", 3, 2, ()),)
 
 
 def test_no_more_groups_than_wanted_are_shown() -> None:
     """The largest come back, and what is in no group that is shown is counted."""
-    asked = ["a 0", "a 1", "a 2", "b 120", "b 121", "c 240", "c 241"]
-    found = groups.coverage([row(str(i), question(text)) for i, text in enumerate(asked)], encode, most=1)
+    found = grouped(["a 0", "a 1", "a 2", "b 120", "b 121", "c 240", "c 241"], most=1)
     assert [(group.count, found.alone) for group in found.groups] == [(3, 4)]
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no further group may be opened, questions that fit nowhere are counted alone."""
-    monkeypatch.setattr(groups, "_MOST_OPEN", 2)
-    asked = ["a 0", "b 90", "c 180", "a 1"]
-    found = groups.coverage([row(str(i), question(text)) for i, text in enumerate(asked)], encode)
-    assert ([group.count for group in found.groups], found.alone) == ([2], 2)
+@pytest.mark.parametrize("chunk", [1, 3, 256])
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    """Beyond so many different questions, a further one counts with the group that it is like, or alone."""
+    monkeypatch.setattr(groups, "_MOST_LINKED", 2)
+    monkeypatch.setattr(groups, "_CHUNK", chunk)
+    found = grouped(["a 0", "b 180", "c 90", "a 1", "a 0"])
+    assert ([group.count for group in found.groups], found.alone) == ([3], 2)
 
 
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     """Questions are embedded some at a time; where a chunk ends changes nothing."""
     asked = [f"q {angle}" for angle in range(0, 360, 7)]
-    rows = [row(str(i), question(text)) for i, text in enumerate(asked)]
-    whole = groups.to_json(groups.coverage(rows, encode))
+    whole = groups.to_json(grouped(asked))
     monkeypatch.setattr(groups, "_CHUNK", 3)
-    assert groups.to_json(groups.coverage(rows, encode)) == whole
+    assert groups.to_json(grouped(asked)) == whole
     assert whole["unanswered"]
     assert sum(group["count"] for group in whole["unanswered"]) + whole["alone"] == len(asked)
+
+
+def by_hand(vectors: Floats, least: float) -> set[frozenset[int]]:
+    """Average linkage as its definition says: every mean computed anew at each step."""
+    held = [frozenset({item}) for item in range(len(vectors))]
+    while len(held) > 1:
+        means = {
+            (a, b): float(np.mean([vectors[i] @ vectors[j] for i in a for j in b])) for a, b in combinations(held, 2)
+        }
+        (a, b), most = max(means.items(), key=lambda item: item[1])
+        if most < least:
+            break
+        held = [group for group in held if group not in (a, b)] + [a | b]
+    return set(held)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 14), st.floats(-0.5, 0.9))
+def test_linkage_is_what_its_definition_says(seed: int, count: int, least: float) -> None:
+    """The groups are those of the definition, worked out by brute force."""
+    vectors = np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert {frozenset(group) for group in linked(vectors, least)} == by_hand(vectors, least)

@@ -313,7 +313,9 @@ def report(
         retriever = open_retriever(index or settings.index_dir, settings.vector_engine)
         with Ledger(ledger) as held:
             rows = (MailResponse.model_validate_json(row) for row in held.history())
-            found = to_json(coverage(rows, retriever.snapshot.encoder.encode_queries, groups))
+            snapshot = retriever.snapshot
+            centre = snapshot.prototypes.mean(axis=0)
+            found = to_json(coverage(rows, snapshot.encoder.encode_queries, centre, groups))
         form = format_of(chosen)
         if form is Format.TABLE:
             _print_coverage(found)
