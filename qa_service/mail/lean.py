@@ -59,7 +59,7 @@ _HOLDS_TOO = re.compile(
     re.IGNORECASE,
 )
 _TIME_TAKEN = re.compile(
-    r"\b(?:does|will|would|did|should) it (?:usually |normally |typically )?take to\b", re.IGNORECASE
+    r"\b(?:does|will|would|did|should) it (?:usually |normally |typically )?(?:take to|cost)\b", re.IGNORECASE
 )
 _GOING_ON = re.compile(
     r"\b(?:still|also|too|either|instead|as well|already|meanwhile|tambi[eé]n|todav[ií]a|aussi|toujours)\b",
@@ -92,7 +92,7 @@ def leans(question: str) -> bool:
     heavy = weight(question)
     if heavy <= _FEW:
         return True
-    if heavy <= _SOME and (GOES_ON.match(question) or _GOING_ON.search(question)):
+    if heavy <= _SOME and (_TAKEN_UP.match(question) or _GOING_ON.search(question)):
         return True
     if _HOLDS_TOO.search(question):
         return True

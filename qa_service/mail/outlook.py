@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from email.message import Message
+from email.utils import format_datetime
 from itertools import islice
 
 import oxmsg
@@ -17,6 +17,7 @@ from qa_service.mail.mime import Parsed
 _MESSAGE_STORAGE = "__substg1.0_3701000D"
 _INNER_OFFSET = 24  # of the properties of a message inside another (MS-OXMSG, 2.4.1.2)
 _MAX_MESSAGES = 20
+_BANNER = "Microsoft Mail Internet Headers"  # a line that old Exchange servers put above the headers
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
@@ -32,38 +33,52 @@ def parse(raw: bytes) -> Parsed:
         Exception: of many kinds, where the file is broken.
     """
     message = oxmsg.Message.load(raw)
-    told = message.properties.str_prop_value(constants.PID_TRANSPORT_MESSAGE_HEADERS) or ""
-    transport = told.replace("\r\n", "\n").lstrip().encode("utf-8", "replace")
+    told = _value(message, constants.PID_TRANSPORT_MESSAGE_HEADERS).replace("\r\n", "\n")
+    if told.startswith(_BANNER):
+        told = told.partition("\n")[2]
+    transport = told.encode("utf-8", "replace")
     top, _ = headers.split(transport + b"\n\n", 0, len(transport) + 2)
     kind = top.get_content_type()
-    parsed = mime.of_headers(
+    return mime.of_headers(
         _completed(top, message),
         kind="multipart/report" if message.message_class.upper().startswith("REPORT.") else kind,
         report=None,
         text=_text(message.properties),
         attached=tuple(filter(None, map(_text, _messages(message)))),
-        unread=message.message_class.upper() == "IPM.NOTE.SMIME",
+        unread=message.message_class.upper().startswith("IPM.NOTE.SMIME"),
         files=bool(message.attachment_count),
     )
-    return replace(parsed, date=parsed.date or message.sent_date)
 
 
 def _completed(top: Message, message: oxmsg.Message) -> Message:
     """The headers, with what Outlook keeps beside them; a message that was never sent has no headers at all."""
-    value = message.properties.str_prop_value
-    address = value(constants.PID_SENDER_SMTP_ADDRESS) or value(constants.PID_SENDER_EMAIL_ADDRESS) or ""
+    address = _value(message, constants.PID_SENDER_SMTP_ADDRESS) or _value(message, constants.PID_SENDER_EMAIL_ADDRESS)
     kept = {
         "Subject": message.subject,
         "From": f"<{address}>",
-        "Message-ID": value(constants.PID_INTERNET_MESSAGE_ID) or "",
-        "In-Reply-To": value(constants.PID_IN_REPLY_TO_ID) or "",
-        "References": value(constants.PID_INTERNET_REFERENCES) or "",
+        "Date": _sent(message),
+        "Message-ID": _value(message, constants.PID_INTERNET_MESSAGE_ID),
+        "In-Reply-To": _value(message, constants.PID_IN_REPLY_TO_ID),
+        "References": _value(message, constants.PID_INTERNET_REFERENCES),
         "To": ", ".join(f"<{one.email_address}>" for one in message.recipients),
     }
     for name, text in kept.items():
         if name not in top and text:
             top[name] = text
     return top
+
+
+def _value(message: oxmsg.Message, pid: int) -> str:
+    """A text of the message. Some programs end it with NUL."""
+    return (message.properties.str_prop_value(pid) or "").strip("\0 \r\n")
+
+
+def _sent(message: oxmsg.Message) -> str:
+    try:
+        moment = message.sent_date
+    except OverflowError:  # some programs write the last moment there is for "never"
+        return ""
+    return format_datetime(moment) if moment else ""
 
 
 def _messages(message: oxmsg.Message) -> Iterator[Properties]:

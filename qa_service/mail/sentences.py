@@ -53,7 +53,7 @@ _HALF_ASKS = re.compile(
 _MIN_HALF_WORDS = 3
 _MAX_JOINTS = 8
 _WRAP = range(50, 101)
-_SLACK = 8  # people who wrap by hand don't count letters
+_SLACK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,11 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
 def _wraps(before: str, line: str, width: int) -> bool:
     """Whether the break before a line was made by a mail program, the next word having no room."""
     word = line.split(None, 1)[0]
+    goes_on = word[:1].islower() and not before.endswith((".", "?", "!", ":", ";"))
     if width in _WRAP:
-        return len(before) + 1 + len(word) > width - _SLACK
-    return len(before) > _WRAP.start and word[:1].islower() and not before.endswith((".", "?", "!", ":", ";"))
+        # People who wrap by hand don't count letters.
+        return len(before) + 1 + len(word) > width - (_SLACK if goes_on else 0)
+    return len(before) > _WRAP.start and goes_on
 
 
 def _items(text: str, start: int, end: int, item: bool) -> Iterator[tuple[int, int, bool]]:
