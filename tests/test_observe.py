@@ -58,6 +58,7 @@ def test_figures_have_stable_names() -> None:
         "qa_requests": "counter",
         "qa_request_seconds": "histogram",
         "qa_questions": "counter",
+        "qa_mails": "counter",
         "qa_waiting_questions": "gauge",
         "qa_index_info": "gauge",
         "qa_index_refused": "gauge",

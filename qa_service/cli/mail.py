@@ -112,7 +112,7 @@ def match(  # noqa: PLR0913 (one parameter an option)
         if imap and not ledger:
             raise UsageError("--imap needs --ledger FILE, which remembers how far the folder is done")
         wanted = _Wanted(html, csv, xlsx, _drafting(settings, drafts or partial_drafts, partial_drafts), drafts_folder)
-        with told_interrupt(), _open(settings, index, ledger) as (retriever, pool, held):
+        with told_interrupt(ledger), _open(settings, index, ledger) as (retriever, pool, held):
             if imap:
                 _match_folder(_Folder(imap, token_command, watch), retriever, pool, held, wanted.drafting, top)
             else:
@@ -131,12 +131,16 @@ class _Folder:
 
 
 @contextlib.contextmanager
-def told_interrupt() -> Iterator[None]:
-    """Say of a run that was interrupted that nothing is lost."""
+def told_interrupt(ledger: Path | None) -> Iterator[None]:
+    """Say of a run that was interrupted what is kept of it."""
     try:
         yield
     except KeyboardInterrupt:
-        stderr.print("qa: interrupted; what is done is in the ledger, and the same command goes on from there")
+        if ledger:
+            kept = "what is done is in the ledger, and the same command goes on from there"
+        else:
+            kept = "with --ledger FILE a run goes on from where it was"
+        stderr.print(f"qa: interrupted; {kept}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
 
 

@@ -7,7 +7,8 @@ import re
 from qa_service.mail.mime import Parsed
 
 _NO_REPLY = re.compile(
-    r"(?:no|do-?not|don-?t)[-_.]?(?:reply|respond|antworten?)\b.*|nicht-?antworten|noresponder|ne-?pas-?repondre|noreply.*"
+    r"(?:no|do[-_.]?not|don-?t)[-_.]?(?:reply|respond|antworten?)(?![a-z]).*|noreply.*|"
+    r"nicht-?antworten|noresponder|ne-?pas-?repondre"
 )
 _SYSTEM = re.compile(r"mailer-?daemon|mail-daemon|postmaster|microsoftexchange[0-9a-f]{32}")
 # Only at the beginning: "Re: Automatic reply" is what a person answered.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import Message
 from email.utils import format_datetime
 from itertools import islice
@@ -18,6 +19,7 @@ _MESSAGE_STORAGE = "__substg1.0_3701000D"
 _INNER_OFFSET = 24  # of the properties of a message inside another (MS-OXMSG, 2.4.1.2)
 _MAX_MESSAGES = 20
 _BANNER = "Microsoft Mail Internet Headers"  # a line that old Exchange servers put above the headers
+_ENDS = "\0 \r\n"  # some programs end texts with NUL
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
@@ -39,7 +41,7 @@ def parse(raw: bytes) -> Parsed:
     transport = told.encode("utf-8", "replace")
     top, _ = headers.split(transport + b"\n\n", 0, len(transport) + 2)
     kind = top.get_content_type()
-    return mime.of_headers(
+    parsed = mime.of_headers(
         _completed(top, message),
         kind="multipart/report" if message.message_class.upper().startswith("REPORT.") else kind,
         report=None,
@@ -48,6 +50,7 @@ def parse(raw: bytes) -> Parsed:
         unread=message.message_class.upper().startswith("IPM.NOTE.SMIME"),
         files=bool(message.attachment_count),
     )
+    return replace(parsed, date=parsed.date or headers.date(_sent(message)))
 
 
 def _completed(top: Message, message: oxmsg.Message) -> Message:
@@ -56,11 +59,10 @@ def _completed(top: Message, message: oxmsg.Message) -> Message:
     kept = {
         "Subject": message.subject,
         "From": f"<{address}>",
-        "Date": _sent(message),
         "Message-ID": _value(message, constants.PID_INTERNET_MESSAGE_ID),
         "In-Reply-To": _value(message, constants.PID_IN_REPLY_TO_ID),
         "References": _value(message, constants.PID_INTERNET_REFERENCES),
-        "To": ", ".join(f"<{one.email_address}>" for one in message.recipients),
+        "To": ", ".join(f"<{one.email_address.strip(_ENDS)}>" for one in message.recipients),
     }
     for name, text in kept.items():
         if name not in top and text:
@@ -69,8 +71,7 @@ def _completed(top: Message, message: oxmsg.Message) -> Message:
 
 
 def _value(message: oxmsg.Message, pid: int) -> str:
-    """A text of the message. Some programs end it with NUL."""
-    return (message.properties.str_prop_value(pid) or "").strip("\0 \r\n")
+    return (message.properties.str_prop_value(pid) or "").strip(_ENDS)
 
 
 def _sent(message: oxmsg.Message) -> str:
