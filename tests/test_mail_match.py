@@ -20,7 +20,11 @@ LETTER = Letter(
     references=(),
     new_text="What is alpha? What is beta? Kappa lamda mu nine?",
 )
-ALPHA, BETA, NINE = Asked("What is alpha?", 0, 14), Asked("What is beta?", 15, 28), Asked("Kappa lamda mu nine?", 29, 49)
+ALPHA, BETA, NINE = (
+    Asked("What is alpha?", 0, 14),
+    Asked("What is beta?", 15, 28),
+    Asked("Kappa lamda mu nine?", 29, 49),
+)
 
 
 @pytest.fixture

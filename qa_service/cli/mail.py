@@ -246,6 +246,7 @@ def _export(held: Ledger, wanted: _Wanted, *, folder: bool) -> None:
             with wanted.csv.open("w", encoding="utf-8", newline="") as out:
                 table.write_csv(_rows(held), out)
         if wanted.xlsx:
+            wanted.xlsx.open("ab").close()  # what XlsxWriter raises where it can't write is no OSError
             table.write_xlsx(_rows(held), wanted.xlsx)
         if wanted.drafting and not folder:
             _write_drafts(held, wanted.drafting, wanted.drafts_folder)
