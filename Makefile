@@ -57,7 +57,7 @@ mail: $(BENCH)/.installed  ## questions of mails, and mails a second: make mail 
 	$(BENCH)/bin/python benchmarks/mail/run.py tests/data/mails
 	$(BENCH)/bin/python benchmarks/mail/trimming.py $(EVAL) > benchmarks/mail/TRIMMING.md
 	$(BENCH)/bin/python benchmarks/mail/reading.py $(EVAL) > benchmarks/mail/reading.txt
-	$(BENCH)/bin/python benchmarks/mail/kills.py
+	$(BENCH)/bin/python benchmarks/mail/kills.py > benchmarks/mail/kills.txt
 
 $(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

@@ -61,6 +61,9 @@ class FolderDesk:
         self._top = top
         self._on_done = on_done
         self.dropped = on_dropped
+        # What may want a draft and is not saved yet. Where the connection is lost before the drafts lie in the mailbox,
+        # the mails come again, but this run has their rows already and tells nothing of them.
+        self._pending: list[Done] = []
         ledger.begin(retriever.version)
 
     def position(self) -> Position | None:
@@ -68,20 +71,18 @@ class FolderDesk:
         return Position(*saved) if saved else None
 
     def answer(self, mails: Sequence[Fetched]) -> Sequence[Draft]:
-        done: list[Done] = []
-
         def tell(one: Done) -> None:
-            done.append(one)
+            self._pending.append(one)
             self._on_done(one)
 
         taken = (Mail(one.name, one.raw or b"", one.failure) for one in mails)
         run(taken, self._retriever, self._pool, self._ledger, top=self._top, goes_on=True, on_done=tell)
-        return list(self._due(done))
+        return list(self._due())
 
-    def _due(self, done: Sequence[Done]) -> Iterator[Draft]:
+    def _due(self) -> Iterator[Draft]:
         if self._drafting is None:
             return
-        for one in done:
+        for one in self._pending:
             reply = reply_from(one.reply) if one.reply else None
             made = message(reply, self._drafting.sender, datetime.now(UTC), partial=self._drafting.partial)
             if made is not None and not self._ledger.is_drafted(str(made["Message-ID"])):
@@ -89,3 +90,4 @@ class FolderDesk:
 
     def save(self, position: Position, drafted: Sequence[str]) -> None:
         self._ledger.remember(self._url, (position.uidvalidity, position.uid), drafted)
+        self._pending.clear()

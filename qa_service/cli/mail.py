@@ -184,7 +184,7 @@ def _match_folder(  # noqa: PLR0913 (what a run is made of)
     from qa_service.mail.follow import follow  # noqa: PLC0415 (as above)
 
     if folder.token_command:
-        secret = accounts.token_command(shlex.split(folder.token_command))
+        secret = accounts.token_command(_words(folder.token_command))
     else:
         ask = (lambda: getpass.getpass("Password: ")) if sys.stdin.isatty() else None
         secret = accounts.password(os.environ, ask)
@@ -198,6 +198,13 @@ def _match_folder(  # noqa: PLR0913 (what a run is made of)
         url = account.mail_url(0, 0).partition(";")[0]
         desk = FolderDesk(url, retriever, pool, held, drafting=drafting, top=top, on_done=tell, on_dropped=dropped)
         follow(account, desk, stop, watch=folder.watch)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        raise UsageError("--token-command has a quote or a backslash that nothing follows; close it") from None
 
 
 @contextlib.contextmanager
