@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from qa_service.api.mailing import MailResponse
 from qa_service.batch.ledger import Ledger
 from qa_service.cli import app
-from qa_service.cli import mail as command
+from qa_service.cli import mail_output
 from qa_service.mail.base import Reading
 from qa_service.mail.pool import ReadingPool
 from tests import fakes
@@ -285,7 +285,7 @@ def test_standard_input(plain: Path) -> None:
 def test_progress(plain: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal sees the mails counted, and standard output has the lines alone."""
     terminal = io.StringIO()
-    monkeypatch.setattr(command, "stderr", Console(file=terminal, force_terminal=True, width=80))
+    monkeypatch.setattr(mail_output, "stderr", Console(file=terminal, force_terminal=True, width=80))
     assert [row["status"] for row in rows(run(inbox, "--index", plain).stdout)] == STATUSES
     assert "4 mails" in terminal.getvalue()
     assert "/s" in terminal.getvalue()

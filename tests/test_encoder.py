@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -68,3 +70,21 @@ def test_processors_are_those_this_process_may_use() -> None:
     finally:
         os.sched_setaffinity(0, allowed)
     assert usable_processors() == len(allowed)
+
+
+def test_nothing_is_reported_to_anybody(index: Path, tmp_path: Path) -> None:
+    """A process that embeds leaves no device id and no event behind, which the library would keep and send."""
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("qa")), "ask", "What is alpha?", "--index", str(index)],
+        env=environment | {"HOME": str(home), "TMPDIR": str(scratch), "XDG_CACHE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 3), done.stderr
+    assert "index_version" in done.stdout
+    assert [*home.rglob("*"), *scratch.rglob("*")] == []

@@ -11,36 +11,27 @@ import signal
 import sys
 import tempfile
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from typer.core import TyperGroup
 
-from qa_service.cli.common import Format, Formatted, IndexDir, app, format_of, open_retriever, stderr, stdout, told
+from qa_service.cli.common import Format, Formatted, IndexDir, app, format_of, open_retriever, stderr, told
+from qa_service.cli.mail_output import Wanted, export, print_coverage, print_rows, progress
 from qa_service.config import Settings, own_addresses
 from qa_service.encoder import usable_processors
 from qa_service.errors import QaError
-from qa_service.mail.base import Status
 
 if TYPE_CHECKING:
-    from qa_service.api.mailing import MailResponse
     from qa_service.batch.desk import Drafting
     from qa_service.batch.ledger import Ledger
-    from qa_service.batch.settle import Done
     from qa_service.mail.account import DroppedError
     from qa_service.mail.pool import ReadingPool
     from qa_service.retriever import Retriever
 
-_NEEDS_A_PERSON = (Status.ERROR, Status.PARTIAL, Status.ABSTAINED)
-_SHOWN = 20
 _MATCH = "match"
 
 
@@ -66,17 +57,6 @@ LedgerFile = Annotated[
     Path | None,
     typer.Option(help="Keep what is done in this file; a run that was killed goes on from it.", show_default=False),
 ]
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What a run is to leave behind."""
-
-    html: Path | None
-    csv: Path | None
-    xlsx: Path | None
-    drafting: Drafting | None
-    drafts_folder: Path
 
 
 @mail.command(_MATCH)
@@ -111,14 +91,14 @@ def match(  # noqa: PLR0913 (one parameter an option)
             raise UsageError("--watch and --token-command go with --imap")
         if imap and not ledger:
             raise UsageError("--imap needs --ledger FILE, which remembers how far the folder is done")
-        wanted = _Wanted(html, csv, xlsx, _drafting(settings, drafts or partial_drafts, partial_drafts), drafts_folder)
+        wanted = Wanted(html, csv, xlsx, _drafting(settings, drafts or partial_drafts, partial_drafts), drafts_folder)
         with told_interrupt(ledger), _open(settings, index, ledger) as (retriever, pool, held):
             if imap:
                 _match_folder(_Folder(imap, token_command, watch), retriever, pool, held, wanted.drafting, top)
             else:
                 _match_files(paths or [], retriever, pool, held, top)
-            _export(held, wanted, folder=bool(imap))
-            _print(held, format_of(chosen))
+            export(held, wanted, folder=bool(imap))
+            print_rows(held, format_of(chosen))
 
 
 @dataclass(frozen=True)
@@ -172,7 +152,7 @@ def _match_files(paths: Sequence[str], retriever: Retriever, pool: ReadingPool, 
     from qa_service.batch.run import run  # noqa: PLC0415 (heavy; not every command needs it)
     from qa_service.mail.sources import mails  # noqa: PLC0415 (as above)
 
-    with _progress() as tell:
+    with progress() as tell:
         run(mails(paths), retriever, pool, held, top=top, on_done=tell)
 
 
@@ -194,7 +174,7 @@ def _match_folder(  # noqa: PLR0913 (what a run is made of)
     def dropped(error: DroppedError, seconds: float) -> None:
         stderr.print(f"qa: {error}; tried again in {seconds:g} s", markup=False, highlight=False, soft_wrap=True)
 
-    with _progress() as tell, _stopping(stop):
+    with progress() as tell, _stopping(stop):
         url = account.mail_url(0, 0).partition(";")[0]
         desk = FolderDesk(url, retriever, pool, held, drafting=drafting, top=top, on_done=tell, on_dropped=dropped)
         follow(account, desk, stop, watch=folder.watch)
@@ -216,95 +196,6 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Done], None]]:
-    """A line on a terminal's standard error: mails done, and how many a second."""
-    if not stderr.is_terminal:
-        yield lambda _done: None
-        return
-    columns = (TextColumn("{task.completed} mails"), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
-    with Progress(*columns, console=stderr, transient=True) as bar:
-        task = bar.add_task("", total=None, rate="")
-        begun = time.monotonic()
-
-        def tell(_done: Done) -> None:
-            done = bar.tasks[0].completed + 1
-            bar.update(task, advance=1, rate=f"{done / max(time.monotonic() - begun, 1e-3):.0f}/s")
-
-        yield tell
-
-
-def _rows(held: Ledger) -> Iterator[MailResponse]:
-    from qa_service.api.mailing import MailResponse  # noqa: PLC0415 (heavy; not every command needs it)
-
-    return (MailResponse.model_validate_json(row) for row in held.rows())
-
-
-def _export(held: Ledger, wanted: _Wanted, *, folder: bool) -> None:
-    from qa_service.exports import page, table  # noqa: PLC0415 (heavy; not every command needs it)
-
-    try:
-        if wanted.html:
-            with wanted.html.open("w", encoding="utf-8", newline="\n") as out:
-                page.write_page(_rows(held), out)
-        if wanted.csv:
-            with wanted.csv.open("w", encoding="utf-8", newline="") as out:
-                table.write_csv(_rows(held), out)
-        if wanted.xlsx:
-            wanted.xlsx.open("ab").close()  # what XlsxWriter raises where it can't write is no OSError
-            table.write_xlsx(_rows(held), wanted.xlsx)
-        if wanted.drafting and not folder:
-            _write_drafts(held, wanted.drafting, wanted.drafts_folder)
-    except OSError as exc:
-        raise QaError(
-            f"{exc.filename}: can't be written ({exc.strerror}); name a file in a folder that exists"
-        ) from None
-
-
-def _write_drafts(held: Ledger, drafting: Drafting, folder: Path) -> None:
-    from qa_service.batch.settle import reply_from  # noqa: PLC0415 (heavy; not every command needs it)
-    from qa_service.exports.drafts import message, write  # noqa: PLC0415 (as above)
-
-    for one in held.replies():
-        reply = reply_from(one)
-        made = message(reply, drafting.sender, datetime.now(UTC), partial=drafting.partial)
-        if made is not None:
-            write(folder, reply.file, made)
-
-
-def _print(held: Ledger, chosen: Format) -> None:
-    if chosen is Format.JSONL:
-        sys.stdout.writelines(row.decode() + "\n" for row in held.rows())
-    elif chosen is Format.JSON:
-        _print_array(held)
-    else:
-        _print_summary(held)
-
-
-def _print_array(held: Ledger) -> None:
-    comma = "["
-    for row in held.rows():
-        sys.stdout.write(comma + row.decode())
-        comma = ",\n"
-    sys.stdout.write("]\n" if comma != "[" else "[]\n")
-
-
-def _print_summary(held: Ledger) -> None:
-    out = stdout()
-    counts: Counter[str] = Counter()
-    table = Table("status", "mail", "questions", "what is needed", box=None)
-    for row in _rows(held):
-        counts[row.status] += 1
-        if row.status in _NEEDS_A_PERSON and len(table.rows) < _SHOWN:
-            table.add_row(row.status, Path(row.file).name, str(len(row.questions)), row.reason or "")
-    out.print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no mail", style="bold")
-    if table.rows:
-        out.print(table)
-    hidden = sum(counts[status] for status in _NEEDS_A_PERSON) - len(table.rows)
-    if hidden > 0:
-        out.print(f"and {hidden} more that need a person; --html FILE shows them all")
 
 
 @mail.command()
@@ -330,23 +221,6 @@ def report(
             found = to_json(coverage(rows, snapshot.encoder.encode_queries, centre, groups))
         form = format_of(chosen)
         if form is Format.TABLE:
-            _print_coverage(found)
+            print_coverage(found)
         else:
             sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=2 if form is Format.JSON else None) + "\n")
-
-
-def _print_coverage(found: dict[str, Any]) -> None:
-    out = stdout()
-    for name in ("mails", "questions"):
-        told_counts = ", ".join(f"{count} {which}" for which, count in found[name].items()) or "none"
-        out.print(f"{name.capitalize()}: {told_counts}", style="bold")
-    answered = Table("answered", "entry", "official question", box=None)
-    for one in found["entries"]:
-        answered.add_row(str(one["count"]), one["id"], one["question"])
-    out.print(answered)
-    out.print("\nWithout an official answer, grouped by meaning:", style="bold")
-    gaps = Table("questions", "mails", "for example", box=None)
-    for one in found["unanswered"]:
-        gaps.add_row(str(one["count"]), str(one["mails"]), one["exemplar"])
-    out.print(gaps)
-    out.print(f"and {found['alone']} that are like no other shown")
