@@ -20,8 +20,7 @@ from typer.testing import CliRunner
 
 from qa_service.api.mailing import MailResponse
 from qa_service.batch.ledger import Ledger
-from qa_service.cli import app
-from qa_service.cli import mail_output
+from qa_service.cli import app, mail_output
 from qa_service.mail.base import Reading
 from qa_service.mail.pool import ReadingPool
 from tests import fakes
