@@ -930,6 +930,7 @@ def test_a_pause_ends_when_told_to(monkeypatch: pytest.MonkeyPatch, book: Book) 
     monkeypatch.setattr(book, "dropped", lambda _error, _seconds: stop.set())
     with Script({"UID SEARCH": ""}) as server:
         follow(account(server.url(), secret), book, stop, watch=True)
+    assert stop.is_set()
 
 
 def test_a_server_that_takes_no_keyword_after_all() -> None:

@@ -14,9 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qa_service.mail.base import Reading
+from qa_service.mail.base import MAX_MAIL_BYTES, Reading
 from qa_service.mail.pool import ReaderError, ReadingPool
-from qa_service.mail.sources import MAX_RAW_BYTES
 
 # A reader that does to its process what the mail says.
 HOSTILE = """
@@ -127,7 +126,7 @@ def test_a_large_mail_goes_through(pool: ReadingPool) -> None:
     """A mail of 25 MB is handed over whole, and one byte more is not handed over at all."""
     reading = pool.read(b"x" * (1 << 20))
     assert reading.failure == "x" * (1 << 20) + " ['desk@example.com'] "
-    assert pool.read(bytes(MAX_RAW_BYTES + 1)) == Reading(None, failure="is larger than 25 MB")
+    assert pool.read(bytes(MAX_MAIL_BYTES + 1)) == Reading(None, failure="is larger than 25 MB")
 
 
 def test_a_process_that_died_idle_is_nobodys_failure(pool: ReadingPool) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from qa_service.mail import sources
-from qa_service.mail.sources import GONE, MAX_RAW_BYTES, Mail, SourceError, is_gone, mails
+from qa_service.mail.base import MAX_MAIL_BYTES
+from qa_service.mail.sources import GONE, Mail, SourceError, is_gone, mails
 
 A, B, C = (b"Subject: %b\n\nWhat is %b?\n" % (name, name) for name in (b"a", b"b", b"c"))
 ENVELOPE = b"From ana@example.org Tue Nov 24 09:30:00 2026\n"
@@ -126,10 +127,10 @@ def test_standard_input_is_a_message_or_an_mbox(tmp_path: Path) -> None:
 def test_no_more_than_the_bound_is_held(tmp_path: Path) -> None:
     """A message over 25 MB, in a file or an mbox, comes with one byte more than that, and its neighbours whole."""
     line = b"x" * 1023 + b"\n"
-    big = line * (MAX_RAW_BYTES // 1024 + 2_000)
+    big = line * (MAX_MAIL_BYTES // 1024 + 2_000)
     (_, first), (_, second) = found(put(tmp_path / "a.mbox", ENVELOPE + big + b"\n" + ENVELOPE + A))
-    assert (MAX_RAW_BYTES + 1, A) == (len(first), second)
-    assert [MAX_RAW_BYTES + 1] == [len(raw) for _, raw in found(put(tmp_path / "b.eml", big))]
+    assert (MAX_MAIL_BYTES + 1, A) == (len(first), second)
+    assert [MAX_MAIL_BYTES + 1] == [len(raw) for _, raw in found(put(tmp_path / "b.eml", big))]
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
+from email.message import EmailMessage
 
 from qa_service.batch.ledger import Ledger
 from qa_service.batch.pipeline import OnDone
@@ -24,6 +25,11 @@ class Drafting:
 
     sender: Address
     partial: bool
+
+    def message(self, held: str | None) -> EmailMessage | None:
+        """The draft of a mail from what the ledger holds for it, or None where none is due."""
+        reply = reply_from(held) if held else None
+        return message(reply, self.sender, datetime.now(UTC), partial=self.partial)
 
 
 class FolderDesk:
@@ -83,8 +89,7 @@ class FolderDesk:
         if self._drafting is None:
             return
         for one in self._pending:
-            reply = reply_from(one.reply) if one.reply else None
-            made = message(reply, self._drafting.sender, datetime.now(UTC), partial=self._drafting.partial)
+            made = self._drafting.message(one.reply)
             if made is not None and not self._ledger.is_drafted(str(made["Message-ID"])):
                 yield Draft(str(made["Message-ID"]), made.as_bytes())
 

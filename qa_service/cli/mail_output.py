@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,13 +92,12 @@ def export(held: Ledger, wanted: Wanted, *, folder: bool) -> None:
 
 def _write_drafts(held: Ledger, drafting: Drafting, folder: Path) -> None:
     from qa_service.batch.settle import reply_from  # noqa: PLC0415 (heavy; not every command needs it)
-    from qa_service.exports.drafts import message, write  # noqa: PLC0415 (as above)
+    from qa_service.exports.drafts import write  # noqa: PLC0415 (as above)
 
     for one in held.replies():
-        reply = reply_from(one)
-        made = message(reply, drafting.sender, datetime.now(UTC), partial=drafting.partial)
+        made = drafting.message(one)
         if made is not None:
-            write(folder, reply.file, made)
+            write(folder, reply_from(one).file, made)
 
 
 def print_rows(held: Ledger, chosen: Format) -> None:

@@ -12,7 +12,6 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from qa_service.errors import QaError
 
-MAX_MAIL_BYTES = 25 * 1024 * 1024
 PASSWORD_VARIABLE = "QA_IMAP_PASSWORD"  # noqa: S105 (the name of a variable)
 _TOKEN_SECONDS = 30.0
 _MAX_TOKEN_CHARS = 16_384  # Microsoft's are about 2,500

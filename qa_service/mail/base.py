@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from qa_service.domain import Result
 
+MAX_MAIL_BYTES = 25 << 20  # more of a message is never read, but for the one byte that shows it
 MAX_TEXT_CHARS = 8_000
 MAX_QUESTIONS = 20
 

@@ -65,6 +65,7 @@ _GOING_ON = re.compile(
     r"\b(?:still|also|too|either|instead|as well|already|meanwhile|tambi[eé]n|todav[ií]a|aussi|toujours)\b",
     re.IGNORECASE,
 )
+_TAKEN_UP = re.compile(r"\W*(?:and |but )?(?:if (?:so|not|yes)|what about|how about|the same|same)\b", re.IGNORECASE)
 _FEW = 1
 _SOME = 2
 _THIN = 2
@@ -92,15 +93,12 @@ def leans(question: str) -> bool:
     heavy = weight(question)
     if heavy <= _FEW:
         return True
-    if heavy <= _SOME and (_TAKEN_UP.match(question) or _GOING_ON.search(question)):
+    if heavy <= _SOME and _GOING_ON.search(question):
         return True
     if _HOLDS_TOO.search(question):
         return True
     own = _TIME_TAKEN.sub(" ", _EXPLETIVE.sub(" ", question))
     return heavy <= _SEVERAL and bool(_POINTS_BACK.search(own) or _TAKEN_UP.match(question))
-
-
-_TAKEN_UP = re.compile(r"\W*(?:and |but )?(?:if (?:so|not|yes)|what about|how about|the same|same)\b", re.IGNORECASE)
 
 
 def has_condition(question: str) -> bool:

@@ -9,7 +9,8 @@ from threading import Event
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from qa_service.mail.account import MAX_MAIL_BYTES, Account, Draft, DroppedError, Fetched, MailboxError, Position
+from qa_service.mail.account import Account, Draft, DroppedError, Fetched, MailboxError, Position
+from qa_service.mail.base import MAX_MAIL_BYTES
 from qa_service.mail.imap import KEYWORD, Connection, Selected
 
 _T = TypeVar("_T")

@@ -9,12 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from qa_service.errors import QaError
-from qa_service.mail.base import Reading
+from qa_service.mail.base import MAX_MAIL_BYTES, Reading
 from qa_service.mail.child import TOO_MUCH_MEMORY, UNREADABLE, Limits, frame, from_json
-from qa_service.mail.sources import MAX_RAW_BYTES
 from qa_service.mail.worker import Worker
 
-TOO_LARGE = f"is larger than {MAX_RAW_BYTES >> 20} MB"
+TOO_LARGE = f"is larger than {MAX_MAIL_BYTES >> 20} MB"
 
 _CHILD = "qa_service.mail.child"
 _SPARE = 1
@@ -68,7 +67,7 @@ class ReadingPool:
         Raises:
             ReaderError: no process starts, or the pool is closed.
         """
-        if len(raw) > MAX_RAW_BYTES:
+        if len(raw) > MAX_MAIL_BYTES:
             return Reading(None, failure=TOO_LARGE)
         child = self._take()
         usable = False

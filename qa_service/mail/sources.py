@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from qa_service.errors import QaError
+from qa_service.mail.base import MAX_MAIL_BYTES
 
 STANDARD_INPUT = "-"
-# More of a message is not read; the pool refuses what is longer than this by one byte.
-MAX_RAW_BYTES = 25 << 20
 GONE = "is no longer there, or can no longer be read"
 
 _MAILDIR = ("new", "cur")  # in this order: what a mail program moves from one to the other meanwhile is not missed
@@ -159,7 +158,7 @@ def _file(path: Path) -> Iterator[Mail]:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 yield Mail(name, b"", GONE)
             elif path.suffix.lower() in _MESSAGE_SUFFIXES:
-                yield Mail(name, file.read(MAX_RAW_BYTES + 1))
+                yield Mail(name, file.read(MAX_MAIL_BYTES + 1))
             else:
                 yield from _stream(name, file, file.readline(_LINE_BYTES), path.suffix.lower() in _MBOX_SUFFIXES)
     except OSError:
@@ -177,7 +176,7 @@ def _stream(name: str, file: BinaryIO, first: bytes, named_mbox: bool = False) -
         for number, raw in enumerate(_messages(file, first), 1):
             yield Mail(f"{name}#{number}", raw)
     elif first or not named_mbox:  # an empty mbox has no mail; an empty file is an empty one
-        yield Mail(name, first + file.read(MAX_RAW_BYTES + 1 - len(first)))
+        yield Mail(name, first + file.read(MAX_MAIL_BYTES + 1 - len(first)))
 
 
 def _messages(file: BinaryIO, first: bytes) -> Iterator[bytes]:
@@ -190,7 +189,7 @@ def _messages(file: BinaryIO, first: bytes) -> Iterator[bytes]:
         if begins and after_blank and piece.startswith(_FROM) and (not usual or _SEPARATOR.match(piece)):
             yield _whole(parts)
             parts, size = [], 0
-        elif size <= MAX_RAW_BYTES:
+        elif size <= MAX_MAIL_BYTES:
             parts.append(piece[1:] if begins and _ESCAPED.match(piece) else piece)
             size += len(piece)
         after_blank = begins and piece in {b"\n", b"\r\n"}
@@ -201,4 +200,4 @@ def _messages(file: BinaryIO, first: bytes) -> Iterator[bytes]:
 def _whole(parts: list[bytes]) -> bytes:
     if len(parts) > 1 and parts[-1] in {b"\n", b"\r\n"}:
         parts.pop()  # the blank line before the next separator is the mbox's own
-    return b"".join(parts)[: MAX_RAW_BYTES + 1]
+    return b"".join(parts)[: MAX_MAIL_BYTES + 1]
