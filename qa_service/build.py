@@ -23,6 +23,7 @@ from qa_service.embeddings import EmbeddingStore, array
 from qa_service.encoder import Encode, OnnxEncoder
 from qa_service.export import Export
 from qa_service.fidelity import Fidelity, measure
+from qa_service.markup import answer_html
 
 _CANARY = "What must a company do to keep its status while a request is pending?"
 
@@ -73,7 +74,11 @@ def build(
     """
     begun = time.monotonic()
     documents = loaders.load(request.sources, request.language)
-    entries = tuple(entry for document in documents for entry in document.entries)
+    entries = tuple(
+        replace(entry, answer_html=answer_html(entry.answer, entry.source.uri))
+        for document in documents
+        for entry in document.entries
+    )
     labelled = labels.read(request.labels, {e.id for e in entries}) if request.labels else ()
     with locked(request.index_dir):
         progress("loading the model", 0, 1)

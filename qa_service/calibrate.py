@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qa_service import evaluate
+from qa_service import curves, evaluate
 from qa_service.assemble import Corpus, assemble
 from qa_service.confidence import (
     PRIOR,
@@ -167,8 +167,20 @@ def calibrate(corpus: Corpus) -> Calibration:
         threshold = evaluate.threshold_for(judged.joint[~judged.answerable], UNANSWERABLE_TARGET)
     else:
         threshold = struck_out_threshold(corpus, calibration)
-    calibration = replace(calibration, answer_threshold=threshold)
-    return replace(calibration, figures=figures_of(tried, calibration))
+    return with_figures(tried, replace(calibration, answer_threshold=threshold))
+
+
+def with_figures(tried: Sequence[Trial], calibration: Calibration) -> Calibration:
+    """A calibration with what it does, and what other thresholds would do, on the questions it was made from."""
+    judged = judge_trials(tried, calibration)
+    answerable = int(np.count_nonzero(judged.answerable))
+    return replace(
+        calibration,
+        figures=figures_of(tried, calibration),
+        curve=tuple(curves.at_threshold(judged, threshold) for threshold in curves.THRESHOLDS),
+        answerable=answerable,
+        unanswerable=len(tried) - answerable,
+    )
 
 
 def struck_out_threshold(corpus: Corpus, calibration: Calibration) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qa_service.domain import Floats, Outcome, Rule
+from qa_service.domain import AtThreshold, Floats, Outcome, Rule
 
 Doubles = NDArray[np.float64]
 
@@ -109,7 +109,8 @@ class Calibration:
     """All numbers between the signals and the outcome. They are stored in the index with the figures that chose them.
 
     `answer_threshold` is the confidence that an answer needs. `ambiguity_ratio` is the share of the best odds that a
-    runner-up needs to count as close.
+    runner-up needs to count as close. `curve` says what each of some thresholds would have done with the `answerable` and
+    `unanswerable` labelled questions of the build, each asked of an index that had not learned it; empty without any.
     """
 
     weights: Weights = field(default_factory=Weights)
@@ -117,6 +118,9 @@ class Calibration:
     answer_threshold: float = 0.6
     ambiguity_ratio: float = 0.75
     figures: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[AtThreshold, ...] = ()
+    answerable: int = 0
+    unanswerable: int = 0
 
     def __post_init__(self) -> None:
         if not (0.0 <= self.answer_threshold <= 1.0 and 0.0 < self.ambiguity_ratio <= 1.0):
@@ -130,7 +134,8 @@ class Calibration:
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
         """Read what `to_json` wrote."""
         weights, logistic = Weights(**values["weights"]), Logistic(**values["logistic"])
-        return cls(**{**values, "weights": weights, "logistic": logistic})
+        curve = tuple(AtThreshold(**point) for point in values["curve"])
+        return cls(**{**values, "weights": weights, "logistic": logistic, "curve": curve})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa_service.confidence import Doubles
-from qa_service.domain import Ints, LabelledQuestion, Mask, Result
+from qa_service.domain import AtThreshold, Ints, LabelledQuestion, Mask, Result
 from qa_service.evaluate import Judged, ranked_ids
 
 BINS = 15
@@ -37,16 +37,6 @@ class RiskCoverage:
 
     coverage: Doubles
     risk: Doubles
-
-
-@dataclass(frozen=True, slots=True)
-class AtThreshold:
-    """What a threshold would do, in numbers of questions."""
-
-    threshold: float
-    answered_right: int
-    answered_wrong: int
-    unanswerable_answered: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class Source:
 
     `start` and `end` are byte offsets into the file named `document`, whose SHA-256 is `sha256`. In a Markdown file the
     bytes between them *are* the answer. In CSV and JSON they are the value as the file writes it, inside its quotes,
-    with that format's escapes.
+    with that format's escapes. `title` is what the document calls itself, where it does.
     """
 
     document: str
@@ -36,11 +36,15 @@ class Source:
     sha256: str
     start: int
     end: int
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One official question with its official answer."""
+    """One official question with its official answer.
+
+    `answer_html` is the answer as HTML that is safe in any page (see `markup.answer_html`); the build fills it in.
+    """
 
     id: str
     question: str
@@ -52,6 +56,7 @@ class Entry:
     effective_from: date | None = None
     effective_to: date | None = None
     reviewed_at: date | None = None
+    answer_html: str = ""
 
     def is_effective(self, day: date) -> bool:
         """Whether the entry may be returned on `day`; both ends of its window belong to it."""
@@ -66,6 +71,16 @@ class LabelledQuestion:
 
     text: str
     entry_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AtThreshold:
+    """What a threshold would do with labelled questions, in numbers of questions."""
+
+    threshold: float
+    answered_right: int
+    answered_wrong: int
+    unanswerable_answered: int
 
 
 @dataclass(frozen=True, slots=True)

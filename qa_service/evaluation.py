@@ -13,7 +13,7 @@ from qa_service import text as strings
 from qa_service.artifact.read import Snapshot
 from qa_service.bootstrap import Interval, interval, mean_interval
 from qa_service.confidence import Calibration, Doubles
-from qa_service.domain import Ints, LabelledQuestion, Mask, Result
+from qa_service.domain import AtThreshold, Ints, LabelledQuestion, Mask, Result
 from qa_service.evaluate import Judged, judge
 from qa_service.mistakes import Mistake, mistakes
 
@@ -68,8 +68,8 @@ class Evaluation:
     reliability: tuple[curves.Bin, ...]
     risk_coverage: curves.RiskCoverage
     histograms: Histograms
-    now: curves.AtThreshold
-    thresholds: tuple[curves.AtThreshold, ...]
+    now: AtThreshold
+    thresholds: tuple[AtThreshold, ...]
     confusions: tuple[curves.Confusion, ...]
     mistakes: tuple[Mistake, ...]
 

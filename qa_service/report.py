@@ -10,8 +10,7 @@ from textwrap import shorten
 
 from qa_service import plots
 from qa_service import text as strings
-from qa_service.curves import AtThreshold
-from qa_service.domain import Entry
+from qa_service.domain import AtThreshold, Entry
 from qa_service.evaluation import FIGURES, Evaluation, Figure, shown
 from qa_service.mistakes import Mistake, Slip
 from qa_service.pictures import histograms, reliability_diagram, risk_coverage_curve

@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from qa_service.build import BuildReport, BuildRequest, build
 from qa_service.export import load
 from tests import fakes
 
 ROOT = Path(__file__).parent.parent
+
+# A machine that is busy with something else must not fail a test.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -86,13 +86,14 @@ def test_an_entry_survives_the_file_of_entries() -> None:
         id="x",
         question="What?",
         answer="A \u201cquoted\u201d\u2028answer\nwith lines",
-        source=Source("d.md", "https://example.gov/d", "0" * 64, 1, 9),
+        source=Source("d.md", "https://example.gov/d", "0" * 64, 1, 9, "A title"),
         alternates=("which?",),
         language="es-MX",
         tags=("one", "two"),
         effective_from=date(2026, 1, 1),
         effective_to=date(2026, 12, 31),
         reviewed_at=date(2026, 5, 1),
+        answer_html="<p>A \u201cquoted\u201d answer with lines</p>",
     )
     assert (made, ("What?", "which?"), 3) == entry_from_json(entry_to_json(made, ("What?", "which?"), 3))
 
@@ -149,7 +150,7 @@ def test_another_format_asks_for_a_build(index: Path) -> None:
     folder = version_folder(index)
     manifest = Manifest.from_bytes((folder / names.MANIFEST).read_bytes())
     later = republish(folder, dataclasses.replace(manifest, format=99))
-    with pytest.raises(ArtifactError, match="format 99, this release reads 3; build the index again"):
+    with pytest.raises(ArtifactError, match="format 99, this release reads 4; build the index again"):
         read(later)
 
 

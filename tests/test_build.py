@@ -113,6 +113,20 @@ def test_without_labels_the_published_coefficients_serve(tmp_path: Path) -> None
     """An index without labelled questions has the coefficients of public sets, and no figures of its own."""
     calibration = fakes.build_index(tmp_path).calibration
     assert (calibration.logistic, dict(calibration.figures)) == (PRIOR, {})
+    assert (calibration.curve, calibration.answerable, calibration.unanswerable) == ((), 0, 0)
+
+
+def test_every_entry_has_its_answer_as_html(tmp_path: Path) -> None:
+    """The build keeps each answer as HTML beside the answer, relative links completed by the entry's own address."""
+    page = "# Colours\n\n## What is alpha?\n<!-- faq\nurl: https://example.gov/a/b\n-->\n\n[Red](../c) <one>.\n"
+    page += "\n## What is beta?\n\n[Green](../c)\n- two\n"
+    (tmp_path / "faq.md").write_text(page)
+    build(BuildRequest([tmp_path / "faq.md"], tmp_path / "index"), lambda _model: fakes.exporter())
+    entries = read(tmp_path / "index" / publish.current(tmp_path / "index")).entries
+    assert [(e.answer, e.answer_html, e.source.title) for e in entries] == [
+        ("[Red](../c) <one>.", '<p><a href="https://example.gov/c">Red</a> &lt;one&gt;.</p>', "Colours"),
+        ("[Green](../c)\n- two", "<p>Green</p>\n<ul>\n<li>two</li>\n</ul>", "Colours"),
+    ]
 
 
 def test_the_same_content_is_the_same_version(tmp_path: Path) -> None:

@@ -20,9 +20,10 @@ from qa_service.calibrate import (
     newton,
     struck_out_threshold,
     trials,
+    with_figures,
 )
 from qa_service.confidence import PRIOR, PRIOR_LABELLED, Calibration, Doubles, Logistic, Weights, joint_confidence
-from qa_service.domain import LabelledQuestion, Query
+from qa_service.domain import AtThreshold, LabelledQuestion, Query
 from qa_service.retriever import Retriever
 from tests import fakes
 from tests.test_assemble import corpus_of, entry
@@ -274,7 +275,8 @@ def test_a_calibration_is_fitted_to_its_trials(tmp_path: Path) -> None:
     calibration = calibrate(corpus)
     tried = trials(corpus, Calibration())
     assert calibration.logistic == fit_logistic(tried, PRIOR_LABELLED)
-    assert calibration.figures == figures_of(tried, calibration)
+    assert calibration == with_figures(tried, calibration)
+    assert (len(calibration.curve), calibration.answerable, calibration.unanswerable) == (18, 40, 20)
     assert calibration.figures["unanswerable_answered"] <= 0.05
     assert calibration.weights == Weights()
 
@@ -381,6 +383,20 @@ def test_figures_by_hand() -> None:
         "abstention_auroc": (2 + 2 + 1 + 0) / 8,
         "calibration_error": pytest.approx(sum(errors) / 6, abs=5e-5),
     }
+
+
+def test_the_curve_by_hand() -> None:
+    """Every threshold has the numbers of questions that it would answer, right, wrong and without having an answer."""
+    kept = with_figures(TRIED, replace(PLAIN, answer_threshold=0.6))
+    assert kept.figures == figures_of(TRIED, kept)
+    assert (kept.answerable, kept.unanswerable) == (4, 2)
+    assert [round(0.05 * step, 2) for step in range(2, 20)] == [point.threshold for point in kept.curve]
+    # In order of their confidence: 0.12 unanswerable, 0.27 right, 0.73 unanswerable, 0.82 wrong, 0.88 right.
+    assert AtThreshold(0.10, 2, 1, 2) == kept.curve[0]
+    assert AtThreshold(0.25, 2, 1, 1) == kept.curve[3]
+    assert AtThreshold(0.70, 1, 1, 1) == kept.curve[12]
+    assert AtThreshold(0.80, 1, 1, 0) == kept.curve[14]
+    assert AtThreshold(0.95, 0, 0, 0) == kept.curve[-1]
 
 
 def test_figures_of_choices() -> None:

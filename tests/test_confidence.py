@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, fields, replace
@@ -26,7 +27,7 @@ from qa_service.confidence import (
     novelty,
     scores,
 )
-from qa_service.domain import Outcome, Rule
+from qa_service.domain import AtThreshold, Outcome, Rule
 
 CALIBRATION = Calibration(answer_threshold=0.5, ambiguity_ratio=0.5)
 SIGNALS = Signals(
@@ -265,8 +266,9 @@ def test_thresholds_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 def test_a_calibration_survives_its_file() -> None:
     """What is written into the index is what is read from it."""
     weights, logistic = Weights(0.1, 0.2, 0.3, 0.25, 0.15), Logistic(-1.0, 2.0, 3.0, 4.0)
-    made = Calibration(weights, logistic, 0.7, 0.8, figures={"top_1": 0.9})
-    assert made == Calibration.from_json(made.to_json())
+    curve = (AtThreshold(0.5, 3, 2, 1), AtThreshold(0.9, 1, 0, 0))
+    made = Calibration(weights, logistic, 0.7, 0.8, {"top_1": 0.9}, curve, answerable=6, unanswerable=4)
+    assert made == Calibration.from_json(json.loads(json.dumps(made.to_json())))
 
 
 def test_a_calibration_from_a_file_is_checked() -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from qa_service.bootstrap import Interval, interval, mean_interval, percentile
 from qa_service.confidence import Calibration
 from qa_service.curves import (
-    AtThreshold,
     Bin,
     Confusion,
     area_under_risk_coverage,
@@ -21,7 +20,7 @@ from qa_service.curves import (
     reliability_bins,
     risk_coverage,
 )
-from qa_service.domain import Entry, LabelledQuestion, Match, Outcome, Result, Source
+from qa_service.domain import AtThreshold, Entry, LabelledQuestion, Match, Outcome, Result, Source
 from qa_service.evaluate import (
     Judged,
     auroc,

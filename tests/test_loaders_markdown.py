@@ -195,12 +195,40 @@ def test_a_malformed_field_is_refused_with_the_line_of_its_question() -> None:
 @pytest.mark.parametrize("close", ["---", "..."])
 def test_front_matter_holds_for_every_entry(close: str, newline: str) -> None:
     """The fields of the front matter are those of each entry that has none of its own; others are noted."""
-    front = f"---\ntitle: Paint\nlang: es\nurl: 'https://paint.example'\ntags: a | b\n{close}\n"
+    front = f"---\ntitle: Paint\nauthor: Ann\nlang: es\nurl: 'https://paint.example'\ntags: a | b\n{close}\n"
     page = front + "## What is red?\n\nWarm.\n\n## What is blue?\n<!-- faq lang: fr -->\n\nCold.\n"
     document = _load(page.replace("\n", newline))
     expected = [("es", "https://paint.example", ("a", "b")), ("fr", "https://paint.example", ("a", "b"))]
     assert expected == [(e.language, e.source.uri, e.tags) for e in document.entries]
-    assert (document.lines, document.notes) == ((7, 11), ("fields not used: title",))
+    assert (document.lines, document.notes) == ((8, 12), ("fields not used: author",))
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        ("", None),
+        ("# Paint\n\n", "Paint"),
+        ("# **Paint** & [*brushes*](https://paint.example)\n\n", "Paint & brushes"),
+        ("Paint\n=====\n\n# Brushes\n\n", "Paint"),
+        ("## Paint\n\n# Brushes\n\n", "Brushes"),
+        ("#\n\n# Paint\n\n", "Paint"),
+        ("# What do people ask?\n\n# Paint\n\n", "Paint"),
+        ("# Q. What is green?\n\nA mixture.\n\n", None),
+        ("---\ntitle: 'Paint:  a guide'\n---\n# Brushes\n\n", "Paint: a guide"),
+        ("---\nTitle:\n---\n# Brushes\n\n", "Brushes"),
+        ("---\nsubtitle: Paint\n---\n\n", None),
+    ],
+)
+def test_the_title_of_a_file(above: str, expected: str | None) -> None:
+    """The source of every answer has the title of the front matter, else the first heading of level 1 that asks nothing."""
+    document = _load(f"{above}**Q. {RED[0]}**\n\n{RED[1]}\n\n**Q. {BLUE[0]}**\n\n{BLUE[1]}\n")
+    assert {expected} == {e.source.title for e in document.entries}
+
+
+def test_a_question_has_no_title_of_its_own() -> None:
+    """A title below a question is no field."""
+    document = _load("# Paint\n\n## What is red?\n<!-- faq\ntitle: Red\n-->\n\nWarm.\n")
+    assert (document.entries[0].source.title, document.notes) == ("Paint", ("fields not used: title",))
 
 
 def test_questions_in_front_matter_are_not_read() -> None:

@@ -75,6 +75,12 @@ def test_the_last_answer_ends_before_the_ornament(seed: Document) -> None:
     assert (note,) == seed.notes
 
 
+def test_answers_name_the_document_by_its_title(seed: Document) -> None:
+    """The title is the heading of the page, without its marks."""
+    title = "Customs Trade Partnership Against Terrorism (CTPAT) Top FAQs"
+    assert {title} == {e.source.title for e in seed.entries}
+
+
 def test_ids_are_stable(seed: Document) -> None:
     """The ids, which clients and labels hold on to, are these."""
     assert [e.id for e in seed.entries] == [

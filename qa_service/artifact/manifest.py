@@ -14,7 +14,7 @@ from qa_service.domain import ModelCard
 from qa_service.errors import ArtifactError
 
 # To be raised with every change of what the files hold or are called.
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 ENTRIES = "entries.jsonl"
 VECTORS = "vectors.npy"

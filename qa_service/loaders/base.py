@@ -52,12 +52,13 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class SourceText:
-    """A source file: its name below the data folder, its text and the SHA-256 of its bytes."""
+    """A source file: its name below the data folder, its text and the SHA-256 of its bytes; `title` if it has one."""
 
     name: str
     text: str
     sha256: str
     has_bom: bool
+    title: str | None = None
 
     @cached_property
     def _byte_offsets(self) -> Ints:
@@ -79,7 +80,7 @@ class SourceText:
     def span(self, start: int, end: int, uri: str | None = None) -> Source:
         """The provenance of the characters from `start` up to `end`."""
         offsets = self._byte_offsets
-        return Source(self.name, uri, self.sha256, int(offsets[start]), int(offsets[end]))
+        return Source(self.name, uri, self.sha256, int(offsets[start]), int(offsets[end]), self.title)
 
 
 def read_source(path: Path, name: str) -> SourceText:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from qa_service import text as strings
@@ -31,6 +31,7 @@ _ANSWER_LINE = re.compile(
 _FRONT_MATTER_END = re.compile(r"(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n)?")
 _METADATA = re.compile(r"[ ]{0,3}<!--[ \t]*faq\b(?P<body>.*?)-->", re.DOTALL)
 _FIELD_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z_ \-]*):[ \t]*(.*?)[ \t]*")
+_TITLE_LINE = re.compile(r"title:[ \t]*(.*?)[ \t]*", re.IGNORECASE)
 _COMMENT_ONLY = re.compile(r"(?:\s*<!--(?:(?!-->).)*-->)+\s*", re.DOTALL)
 _ORNAMENT_LINE = re.compile(r"[^\W\d_]+")
 _MIN_ORNAMENT_LINES = 2
@@ -192,10 +193,26 @@ def _regions(page: _Page, marks: list[_Mark], ends: set[int]) -> Iterator[tuple[
         yield mark, len(page.source.text) if following is None else page.offset(following)
 
 
+def _front_matter(page: _Page) -> tuple[dict[str, object], str, list[str]]:
+    """The fields of the whole file, its title if it states one, and the names that mean nothing here."""
+    text = page.source.text[: page.source.line_starts[page.front_lines]]
+    known, unknown = _fields(text)
+    title = next((hit[1] for line in text.splitlines() if (hit := _TITLE_LINE.fullmatch(line))), "")
+    return known, strings.normalise(title.strip("\"'")), [name for name in unknown if name.lower() != "title"]
+
+
+def _title(page: _Page, marks: list[_Mark]) -> str | None:
+    """The text of the first heading of level 1 that is no question."""
+    asked = {mark.line for mark in marks}
+    headings = (b for b in page.blocks if b.kind == "heading" and b.level == 1 and b.first not in asked)
+    return next((b.text for b in headings if b.text and not strings.is_question(b.text)), None)
+
+
 def load(source: SourceText, language: str) -> Document:
     """Read a Markdown FAQ.
 
-    An HTML comment right below a question carries its optional fields, and front matter those of the whole file:
+    An HTML comment right below a question carries its optional fields, and front matter those of the whole file and its
+    title, which is otherwise that of its first heading of level 1:
 
         <!-- faq
         id: profile-extension
@@ -210,7 +227,8 @@ def load(source: SourceText, language: str) -> Document:
     marks, ends, has_marks = _read_style(page)
     if not marks:
         raise FaqError("no question with an answer in it (Q:/A:, a heading or a bold line ending in '?')", source.name)
-    defaults, unknown = _fields(source.text[: source.line_starts[page.front_lines]])
+    defaults, title, unknown = _front_matter(page)
+    titled = replace(source, title=title or _title(page, marks))
     notes: list[str] = []
     entries: list[Entry] = []
     for mark, stop in _regions(page, marks, ends):
@@ -227,6 +245,6 @@ def load(source: SourceText, language: str) -> Document:
         fields |= {"question": mark.question, "answer": source.text[start:end]}
         if mark.anchor:
             fields.setdefault("id", mark.anchor)
-        entries.append(make_entry(source, mark.line + 1, fields, (start, end), defaults, language))
+        entries.append(make_entry(titled, mark.line + 1, fields, (start, end), defaults, language))
     lines = tuple(mark.line + 1 for mark in marks)
     return Document(source.name, source.sha256, tuple(entries), lines, (*notes, *unknown_fields_note(unknown)))
