@@ -56,6 +56,20 @@ class LockedError(QaError):
     exit_status = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
+class KeyNeededError(QaError):
+    """A request without a key, where one is needed."""
+
+    status = 401
+    code = "key-needed"
+
+
+class KeyUnknownError(QaError):
+    """A key that is not one of this service's, or that can't be read; the message never has it."""
+
+    status = 401
+    code = "key-unknown"
+
+
 class QuestionError(QaError):
     """A question that can't be asked: empty, too long, or not text."""
 

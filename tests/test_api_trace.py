@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from qa_service.api.guard.trace import Trace
@@ -19,6 +21,7 @@ _SECURITY = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
 }
 
 
@@ -47,6 +50,22 @@ def test_security_headers(index: Path) -> None:
     ids = [response.headers["x-request-id"] for response in responses]
     assert len(set(ids)) == len(ids)
     assert {len(bytes.fromhex(i)) for i in ids} == {16}
+
+
+def test_a_response_keeps_what_it_brings() -> None:
+    """A response with a policy of its own keeps that one, once; the rest is added."""
+    own = {
+        "Content-Security-Policy": "default-src 'self'",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Cache-Control": "max-age=60",
+    }
+    client = TestClient(Trace(PlainTextResponse("page", headers=own), Metrics(), logger("error")))
+    headers = client.get("/").headers
+    assert {name: headers.get_list(name) for name in own} == {name: [value] for name, value in own.items()}
+    assert {name: headers.get_list(name) for name in _SECURITY if name.title() not in own} == {
+        "x-content-type-options": ["nosniff"],
+        "referrer-policy": ["no-referrer"],
+    }
 
 
 def test_caching(index: Path) -> None:

@@ -16,6 +16,8 @@ _TREE = {
     errors.MissingExtraError: (500, "extra-missing", 1),
     errors.ArtifactError: (503, "index-invalid", 1),
     errors.LockedError: (500, "index-locked", 75),
+    errors.KeyNeededError: (401, "key-needed", 1),
+    errors.KeyUnknownError: (401, "key-unknown", 1),
     errors.QuestionError: (422, "question-invalid", 1),
     errors.NotFoundError: (404, "not-found", 1),
     errors.CursorError: (422, "cursor-invalid", 1),
@@ -67,7 +69,7 @@ def test_rendering(kind: type[QaError]) -> None:
         "title": title,
         "status": status,
         "code": code,
-        "detail": "the sentence" if status in (404, 413, 422, 503) else title,
+        "detail": "the sentence" if status in (401, 404, 413, 422, 503) else title,
     }
 
 

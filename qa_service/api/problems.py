@@ -54,7 +54,10 @@ def respond(described: Problem, headers: dict[str, str] | None = None) -> Respon
 
 def for_status(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The response for an error that the framework raised."""
-    return respond(describe(status, _FALLBACK_CODES.get(status, f"http-{status}"), detail), headers)
+    sent = dict(headers or {})
+    if sent.get("Allow") == "GET":
+        sent["Allow"] = "GET, HEAD"  # which `guard.head` adds to every such route
+    return respond(describe(status, _FALLBACK_CODES.get(status, f"http-{status}"), detail), sent)
 
 
 def field_errors(found: Iterable[Any]) -> list[FieldError]:

@@ -26,9 +26,10 @@ def serve(
         chosen = settings.model_copy(update={k: v for k, v in given.items() if v is not None})
         host_part = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         address = f"http://{host_part}:{chosen.port}"
+        key = " -H 'Authorization: Bearer <key>'" if chosen.key_sha256 else ""
         stderr.print(f"Serving on {address}. Ask it something:\n", highlight=False)
         stderr.print(
-            f"curl -s {address}/v1/ask -H 'Content-Type: application/json' \\\n"
+            f"curl -s {address}/v1/ask{key} -H 'Content-Type: application/json' \\\n"
             '  -d \'{"question": "If our profile extension is granted, are we still certified?"}\'\n',
             markup=False,
             highlight=False,

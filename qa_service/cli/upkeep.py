@@ -1,12 +1,24 @@
-"""`qa rollback` and `qa doctor`."""
+"""`qa rollback`, `qa doctor` and `qa key`."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 
-from qa_service.cli.common import IndexDir, app, stdout, told
+from qa_service.cli.common import Format, Formatted, IndexDir, app, format_of, print_models, stdout, told
+
+_KEY_BYTES = 32
+
+
+class KeyOut(BaseModel):
+    """A new key, and the hash that the service is given."""
+
+    key: str
+    sha256: str
 
 
 @app.command()
@@ -33,3 +45,22 @@ def doctor(index: IndexDir = None) -> None:
             out.print(f"{'ok  ' if finding.well else 'FAIL'}  {finding.subject}: {finding.sentence}", soft_wrap=True)
         if not all(f.well for f in findings):
             raise typer.Exit(1)
+
+
+@app.command()
+def key(fmt: Formatted = None) -> None:
+    """Make a random key and its hash. The service is given the hash, its clients the key; nothing keeps either."""
+    made = secrets.token_urlsafe(_KEY_BYTES)
+    digest = hashlib.sha256(made.encode()).hexdigest()
+    chosen = format_of(fmt)
+    if chosen is not Format.TABLE:
+        print_models([KeyOut(key=made, sha256=digest)], chosen)
+        return
+    out = stdout()
+    out.print(f"key     {made}\nsha256  {digest}\n", soft_wrap=True)
+    out.print(
+        f"The service: QA_KEY_SHA256={digest}, or QA_ADMIN_KEY_SHA256 for /admin/; a key for each.", soft_wrap=True
+    )
+    out.print(
+        f"Its clients: Authorization: Bearer {made}; a browser at /admin/ takes it as the password.", soft_wrap=True
+    )

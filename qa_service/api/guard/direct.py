@@ -43,7 +43,7 @@ class Direct:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self.handlers.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if handler is None:
+        if handler is None or scope.get("root_path"):
             await self.app(scope, receive, send)
             return
         scope["route"] = _Route(scope["path"])

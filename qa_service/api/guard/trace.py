@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
@@ -11,10 +12,13 @@ from structlog.typing import FilteringBoundLogger
 from qa_service.api.problems import describe, respond
 from qa_service.observe import Metrics
 
-_SECURITY_HEADERS = (
+# What a response carries that does not bring its own.
+_DEFAULTS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
 )
 _QUIET = ("/livez", "/readyz", "/metrics")
 
@@ -22,10 +26,25 @@ _QUIET = ("/livez", "/readyz", "/metrics")
 class Trace:
     """Gives a request its id, adds the security headers, and records route, status and time; never what was asked."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        share: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
+        """Stand before an application.
+
+        Args:
+            app: what handles the request.
+            metrics: where it is counted.
+            log: where it is logged.
+            share: how the response to an unexpected error, which is made here, is shared with the pages of other origins.
+        """
         self.app = app
         self.metrics = metrics
         self.log = log
+        self.share = share
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,9 +60,9 @@ class Trace:
                 started = True
                 status = message["status"]
                 headers = list(message.get("headers", []))
-                headers += [*_SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
+                brought = {name for name, _ in headers}
+                headers += [default for default in _DEFAULTS if default[0] not in brought]
+                headers.append((b"x-request-id", request_id.encode()))
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -52,9 +71,8 @@ class Trace:
         except Exception as exc:  # noqa: BLE001 (this is the place where nothing may pass: its text could be a question)
             self.log.error("unexpected", id=request_id, error=type(exc).__name__)
             if not started:
-                await respond(describe(500, "internal", "an error of this service; see its log"))(
-                    scope, receive, traced
-                )
+                failed = respond(describe(500, "internal", "an error of this service; see its log"))
+                await self.share(failed)(scope, receive, traced)
         finally:
             seconds = time.perf_counter() - begun
             # An unknown path has no route; its text is the client's and is not made a label or a log line.
