@@ -3,6 +3,11 @@
 #   docker build -t qa-service .
 #   docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8000:8000 qa-service
 #
+# Its root stays read-only. Votes and the figures of each day (QA_STATE_DIR) need a folder that the user in it may write:
+#
+#   mkdir -p state && docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8000:8000 \
+#     --user "$(id -u):$(id -g)" -v "$PWD/state:/state" -e QA_STATE_DIR=/state qa-service
+#
 # PIP_ARGS chooses a package index, as in the Makefile.
 
 FROM python:3.11-slim AS build

@@ -7,6 +7,7 @@ VENV ?= .venv
 PIP_ARGS ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
+STATE ?= state
 BENCH ?= .venv-bench
 EVAL ?=
 SETS ?=
@@ -17,10 +18,10 @@ SOURCES := qa_service scripts tests benchmarks
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve build test check lint types clean faults quality speed growth mail
+.PHONY: serve build test check lint types clean faults quality speed growth mail screenshots
 
 serve: build  ## build the index from data/ and serve it
-	$(BIN)/qa serve --host $(HOST) --port $(PORT)
+	QA_STATE_DIR=$(STATE) $(BIN)/qa serve --host $(HOST) --port $(PORT)
 
 build: $(INSTALLED)  ## build the index from data/
 	$(BIN)/python scripts/build_index.py data
@@ -58,6 +59,9 @@ mail: $(BENCH)/.installed  ## questions of mails, and mails a second: make mail 
 	$(BENCH)/bin/python benchmarks/mail/trimming.py $(EVAL) > benchmarks/mail/TRIMMING.md
 	$(BENCH)/bin/python benchmarks/mail/reading.py $(EVAL) > benchmarks/mail/reading.txt
 	$(BENCH)/bin/python benchmarks/mail/kills.py > benchmarks/mail/kills.txt
+
+screenshots: $(INSTALLED)  ## pictures of every state of the widget and of every page, into docs/screenshots
+	$(BIN)/python -m tests.screenshots docs/screenshots
 
 $(BENCH)/.installed: pyproject.toml requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)

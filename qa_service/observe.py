@@ -71,8 +71,22 @@ class Metrics:
 
     def render(self) -> bytes:
         """The Prometheus text format; of all processes that serve together, if there are several."""
+        return generate_latest(self._together())
+
+    def samples(self, name: str, label: str, **having: str) -> dict[str, float]:
+        """The values of the samples of one name by one of their labels, of all processes that serve together.
+
+        Args:
+            name: of the samples, such as `qa_questions_total`.
+            label: whose values they are told apart by.
+            having: further labels that they must have.
+        """
+        found = (sample for metric in self._together().collect() for sample in metric.samples if sample.name == name)
+        return {one.labels[label]: one.value for one in found if having.items() <= one.labels.items()}
+
+    def _together(self) -> CollectorRegistry:
         if SHARED_METRICS not in os.environ:
-            return generate_latest(self.registry)
+            return self.registry
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # of the library
-        return generate_latest(together)
+        return together

@@ -68,6 +68,11 @@ class Retriever:
         """The index version that every result of this retriever comes from."""
         return self.snapshot.version
 
+    @property
+    def day(self) -> date:
+        """The day by which entries are in effect now."""
+        return self._clock()
+
     def ask(self, queries: Sequence[Query]) -> list[Result]:
         """Answer each query by itself; a batch gives what its questions would give alone.
 

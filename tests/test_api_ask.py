@@ -85,11 +85,13 @@ def test_answered(index: Path) -> None:
                 "id": "alpha",
                 "question": "What is alpha?",
                 "answer": "Red one. \u201cVerbatim\u201d, [link](https://example.gov).",
+                "answer_html": '<p>Red one. \u201cVerbatim\u201d, <a href="https://example.gov">link</a>.</p>',
                 "confidence": close(1 / (1 + math.exp(-2))),
                 "similarity": close(1.0),
                 "matched": "What is alpha?",
                 "source": {
                     "document": "faq.jsonl",
+                    "title": None,
                     "uri": None,
                     "sha256": hashlib.sha256(raw).hexdigest(),
                     "start": raw.index(written),
@@ -106,6 +108,7 @@ def test_answered(index: Path) -> None:
         ],
         "index_version": index.joinpath("CURRENT").read_text().strip(),
         "languages": ["en", "es"],
+        "feedback": False,
     }
 
 
@@ -115,11 +118,14 @@ def test_fields_stand_in_the_published_order(index: Path) -> None:
         response = client.post("/v1/ask", json={"question": "What is alpha?"})
     found = response.json()
     assert response.headers["content-type"] == "application/json"
-    assert list(found) == ["query_id", "outcome", "answers", "related", "languages", "index_version", "took_ms"]
+    assert list(found) == [
+        *("query_id", "outcome", "answers", "related", "languages", "index_version", "took_ms", "feedback"),
+    ]
     assert list(found["answers"][0]) == [
         "id",
         "question",
         "answer",
+        "answer_html",
         "confidence",
         "similarity",
         "matched",
@@ -128,7 +134,7 @@ def test_fields_stand_in_the_published_order(index: Path) -> None:
         "tags",
         "reviewed_at",
     ]
-    assert list(found["answers"][0]["source"]) == ["document", "uri", "sha256", "start", "end"]
+    assert list(found["answers"][0]["source"]) == ["document", "title", "uri", "sha256", "start", "end"]
     assert len(bytes.fromhex(found["query_id"])) == 16
     assert found["took_ms"] >= 0
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def test_an_entry_as_published(tmp_path: Path) -> None:
         "id": "one",
         "question": "What is alpha?",
         "answer": "Red.",
+        "answer_html": "<p>Red.</p>",
         "alternates": ["who is alpha"],
         "language": "en-US",
         "tags": ["x", "y"],
@@ -82,7 +84,7 @@ def test_an_entry_as_published(tmp_path: Path) -> None:
         "effective_to": "2024-12-31",
         "reviewed_at": "2024-02-03",
     }
-    assert (source["document"], source["uri"]) == ("faq.jsonl", "https://example.gov/faq")
+    assert (source["document"], source["title"], source["uri"]) == ("faq.jsonl", None, "https://example.gov/faq")
     raw = (tmp_path / "faq.jsonl").read_bytes()
     assert raw[source["start"] : source["end"]] == b"Red."
     assert page == {
@@ -123,11 +125,14 @@ def test_etag(index: Path, path: str) -> None:
     with serving(index) as client:
         whole = client.get(path)
         tag = whole.headers["etag"]
-        held = [client.get(path, headers={"If-None-Match": v}) for v in (tag, f"W/{tag}", f'"x", {tag}', "*")]
-        others = [client.get(path, headers={"If-None-Match": v}) for v in ('"x"', tag.strip('"'), "")]
+        opaque = tag.removeprefix("W/")
+        held = [client.get(path, headers={"If-None-Match": v}) for v in (tag, opaque, f'"x", {tag}', "*")]
+        others = [client.get(path, headers={"If-None-Match": v}) for v in ('"x"', opaque.strip('"'), "")]
+        held.append(client.get(path, headers=[("If-None-Match", '"x"'), ("If-None-Match", tag)]))
     assert whole.status_code == 200
+    assert tag == f'W/"{hashlib.sha256(whole.content).hexdigest()[:32]}"'
     assert whole.headers["cache-control"] == "no-cache"
-    assert [(r.status_code, r.content, r.headers["etag"]) for r in held] == [(304, b"", tag)] * 4
+    assert [(r.status_code, r.content, r.headers["etag"]) for r in held] == [(304, b"", tag)] * 5
     assert [(r.status_code, r.content, r.headers["etag"]) for r in others] == [(200, whole.content, tag)] * 3
 
 
@@ -191,4 +196,20 @@ def test_info(index: Path) -> None:
         "documents": {"faq.jsonl": source["sha256"]},
         "answer_threshold": round(Calibration().answer_threshold, 6),
         "figures": {},
+        "title": "Frequently asked questions",
+        "examples": [
+            {"id": "alpha", "question": "What is alpha?", "language": "en"},
+            {"id": "beta", "question": "What is beta?", "language": "en"},
+            {"id": "gamma", "question": "What is gamma?", "language": "es"},
+        ],
+        "contact_url": None,
     }
+
+
+def test_examples_in_a_language_come_first(index: Path) -> None:
+    """Who names a language gets its examples before the others; what is no language is refused."""
+    with serving(index) as client:
+        spanish = client.get("/v1/info", params={"language": "es-MX"}).json()["examples"]
+        refused = client.get("/v1/info", params={"language": "no language"})
+    assert [one["id"] for one in spanish] == ["gamma", "alpha", "beta"]
+    assert (refused.status_code, refused.json()["code"]) == (422, "request-invalid")

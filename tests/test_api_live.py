@@ -54,13 +54,15 @@ def test_no_index(tmp_path: Path) -> None:
 
 
 def test_first_version_is_taken(tmp_path: Path) -> None:
-    """The version that CURRENT names serves after the first look, and is not loaded again at the next."""
+    """The version that CURRENT names serves after the first look, says since when, and is not loaded again at the next."""
     version = fakes.build_index(tmp_path).version
     live, metrics = _live(tmp_path / "index")
+    assert live.loaded is None
     live.refresh()
-    taken = live.retriever()
+    taken, loaded = live.retriever(), live.loaded
     live.refresh()
     assert live.retriever() is taken
+    assert live.loaded is loaded is not None
     assert (taken.version, live.refused) == (version, None)
     assert _figures(metrics, version) == {"refused": 0.0, "ok": 1.0, "bad": None, version: 1.0}
 

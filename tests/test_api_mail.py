@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import fakes
+from qa_service.api.mailing import MailResponse, mail_response
+from tests import fakes, mailrows
 from tests.test_api_ask import calibrated
 from tests.test_api_probes import serving
 
@@ -92,3 +93,12 @@ def test_bytes_that_are_no_mail_still_come_back(index: Path) -> None:
     assert found.status_code == 200
     assert found.json()["status"] in {"abstained", "skipped", "error"}
     assert after.json()["status"] == "matched"
+
+
+def test_rows_of_earlier_releases_are_read() -> None:
+    """A ledger may hold results from before answers had HTML and sources titles; they are read as having none."""
+    made = mail_response(mailrows.mail(mailrows.answered()))
+    line = made.model_dump_json()
+    earlier = line.replace('"answer_html":"",', "").replace('"title":null,', "")
+    assert len(line) - len(earlier) == len('"answer_html":"","title":null,')
+    assert MailResponse.model_validate_json(earlier) == made

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from qa_service.artifact.manifest import CALIBRATION, FILES, record, verify
 from qa_service.artifact.publish import current, locked, publish, staging, versions
 from qa_service.cli import app
 from qa_service.confidence import Calibration
+from qa_service.config import Settings
 from tests import fakes
 from tests.test_api_ask import PLAIN, lasting
 from tests.test_api_probes import FAQ, MORE, flip_a_bit, serving, wait_until
@@ -440,6 +442,32 @@ def test_doctor(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "FAIL  index: CURRENT: no index has been built yet; run `qa build`\n" in ill.stdout
 
 
+def test_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new key comes with its hash, each time another; a terminal is told how to use both, a pipe gets an object."""
+    pairs = [json.loads(_run("key").stdout) for _ in range(2)]
+    (listed,) = json.loads(_run("key", "--format", "json").stdout)
+    table = _run("key", "--format", "table").stdout
+    for made in (*pairs, listed):
+        assert list(made) == ["key", "sha256"]
+        assert re.fullmatch(r"[\w-]{43}", made["key"])
+        assert hashlib.sha256(made["key"].encode()).hexdigest() == made["sha256"]
+    shown = dict(line.split() for line in table.splitlines()[:2])
+    assert hashlib.sha256(shown["key"].encode()).hexdigest() == shown["sha256"]
+    assert f"QA_KEY_SHA256={shown['sha256']}" in table
+    assert f"Authorization: Bearer {shown['key']}" in table
+    assert len({pair["key"] for pair in (*pairs, listed, shown)}) == 4
+    monkeypatch.setenv("QA_KEY_SHA256", shown["sha256"])
+    assert Settings().key_sha256 == shown["sha256"]
+
+
+def test_a_key_in_the_place_of_its_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that is given a key for its hash says what is wrong without saying the key."""
+    monkeypatch.setenv("QA_KEY_SHA256", "zebra-canary")
+    result = _run("doctor")
+    assert (result.exit_code, "zebra" in result.output) == (2, False)
+    assert "QA_KEY_SHA256: Value error, must be the SHA-256 of a key" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["build", "serve", "ask", "entries", "rollback", "doctor"])
 def test_help(command: str) -> None:
     """Every command explains itself and is named by the program's own help."""
@@ -467,7 +495,11 @@ def test_serve_hands_its_options_to_the_server(index: Path, monkeypatch: pytest.
     assert [r.exit_code for r in (by_settings, by_options)] == [0, 0]
     assert [(o["host"], o["port"]) for _, o in served] == [("::1", 8123), ("127.0.0.2", 8124)]
     assert all(isinstance(application, FastAPI) for application, _ in served)
-    assert "curl -s http://127.0.0.2:8124/v1/ask " in by_options.stderr
+    assert "curl -s http://127.0.0.2:8124/v1/ask -H 'Content-Type" in by_options.stderr
+    monkeypatch.setenv("QA_KEY_SHA256", "0" * 64)
+    guarded = _run("serve", "--index", index)
+    assert "/v1/ask -H 'Authorization: Bearer <key>' -H 'Content-Type" in guarded.stderr
+    assert "000" not in guarded.stderr
     assert by_options.stdout == ""
 
 

@@ -90,6 +90,15 @@ def test_unanswered_questions_are_grouped_by_meaning() -> None:
     assert found.alone == 1
 
 
+def test_all_texts_of_a_group_are_kept() -> None:
+    """Beyond the exemplar and three examples come the further texts, the nearest first, each of them once."""
+    asked = ["q 10", "q 0", "q 2", "q 20", "q 12", "q 10", "q 40"]
+    (group,), alone = groups.grouped(((text, "mail") for text in asked), encode, NOWHERE, 24)
+    assert (group.exemplar, group.examples, group.further) == ("q 12", ("q 10", "q 20", "q 2"), ("q 0", "q 40"))
+    assert group.texts == ("q 12", "q 10", "q 20", "q 2", "q 0", "q 40")
+    assert (group.count, alone) == (7, 0)
+
+
 def test_what_all_questions_share_does_not_join_them() -> None:
     """Without their common direction, questions 40 degrees apart on either side of it are opposites."""
     asked = ["q -20", "q 20", "q -21", "q 21"]

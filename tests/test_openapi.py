@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from qa_service import __version__
 from qa_service.api.app import create_app
@@ -29,10 +30,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _ERRORS = {
     ("/v1/ask", "post"): {"400", "408", "413", "422", "503"},
     ("/v1/ask/batch", "post"): {"400", "408", "413", "422", "503"},
+    ("/v1/feedback", "post"): {"400", "404", "408", "409", "413", "422", "503"},
     ("/v1/mail", "post"): {"408", "413", "415", "503"},
     ("/v1/entries", "get"): {"422", "503"},
     ("/v1/entries/{entry_id}", "get"): {"404", "503"},
-    ("/v1/info", "get"): {"503"},
+    ("/v1/info", "get"): {"422", "503"},
     ("/livez", "get"): set(),
     ("/readyz", "get"): {"503"},
     ("/metrics", "get"): set(),
@@ -188,6 +190,37 @@ def test_every_error_status_is_named(document: dict[str, Any], route: tuple[str,
     """A route's description names every error status that it can give."""
     path, method = route
     assert _ERRORS[route] - document["paths"][path][method]["responses"].keys() == set()
+
+
+@pytest.mark.parametrize("name", ["AnswerOut", "EntryOut", "SourceOut"])
+def test_every_field_of_an_answer_is_always_sent(document: dict[str, Any], name: str) -> None:
+    """A client may rely on each field of an answer, an entry and its source, those with a default as well."""
+    schema = document["components"]["schemas"][name]
+    assert schema["required"] == list(schema["properties"])
+
+
+def test_keys_are_described(document: dict[str, Any]) -> None:
+    """Everything below `/v1/` may need a key and says so; nothing else does."""
+    assert document["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
+    for path, methods in document["paths"].items():
+        guarded = path.startswith("/v1/")
+        for operation in methods.values():
+            assert operation.get("security") == ([{}, {"key": []}] if guarded else None), path
+            assert ("401" in operation["responses"]) == guarded, path
+
+
+@pytest.mark.parametrize(("prefix", "servers"), [("", None), ("/faq", [{"url": "/faq"}])])
+def test_the_document_is_served(index: Path, document: dict[str, Any], prefix: str, servers: object) -> None:
+    """The document is served as it was made, with a tag, and names the prefix that the service stands under."""
+    with serving(index, log_level="error") as client:
+        below = TestClient(client.app, root_path=prefix)
+        got = below.get(f"{prefix}/openapi.json")
+        held = below.get(f"{prefix}/openapi.json", headers={"If-None-Match": got.headers["etag"]})
+    served = got.json()
+    assert served.pop("servers", None) == servers
+    assert served == document
+    assert (got.headers["content-type"], got.headers["cache-control"]) == ("application/json", "no-cache")
+    assert (held.status_code, held.content) == (304, b"")
 
 
 def test_errors_are_documented_as_they_are_sent(document: dict[str, Any]) -> None:

@@ -5,27 +5,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
+from structlog.typing import FilteringBoundLogger
 
 from qa_service import __version__
-from qa_service.api import ask, entries, mail, openapi, probes, problems
+from qa_service.api import admin, ask, assets, entries, feedback, mail, openapi, pages, probes, problems
+from qa_service.api.catalogue import Catalogue
 from qa_service.api.engine import Engine
 from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.cors import shared_with
 from qa_service.api.guard.direct import Direct
+from qa_service.api.guard.head import Head
+from qa_service.api.guard.keys import Keys
 from qa_service.api.guard.trace import Trace
+from qa_service.api.journal import Journal
 from qa_service.api.live import LiveIndex, Opener
 from qa_service.artifact.read import read
-from qa_service.config import Settings, own_addresses
+from qa_service.config import Settings, allowed_origins, key_digests, own_addresses
 from qa_service.encoder import processors, usable_processors
 from qa_service.errors import QaError
 from qa_service.observe import Metrics, logger
 from qa_service.retriever import Retriever
+
+_Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
+_COMPRESSED_BYTES = 500  # what is smaller gains less than a packet
+_COMPRESSION = 6
+
+
+class _Closable(Protocol):
+    """Something that lets go of what it holds."""
+
+    def close(self) -> None: ...
 
 
 def open_retriever(engine: str, cache_bytes: int = 0) -> Opener:
@@ -43,40 +61,70 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     own = processors() if settings.workers == 1 else ()
     desk = mail.MailDesk(threads, own_addresses(settings))
     engine = Engine(threads, settings.max_waiting_questions, settings.deadline_ms, metrics, own)
+    journal = Journal(settings, metrics, log)
+    office = admin.AdminDesk(settings, live, journal, metrics)
+    app = FastAPI(
+        title="FAQ answers",
+        version=__version__,
+        description="The official answer to a question asked in one's own words, word for word, or none.",
+        lifespan=_lifespan(live, journal, settings.poll_seconds, (engine, desk, office, journal)),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # `openapi.describe` adds the route
+    )
+    app.state.live, app.state.engine, app.state.metrics, app.state.journal = live, engine, metrics, journal
+    handlers = ask.handlers(live, engine, journal)
+    app.add_middleware(Direct, handlers=handlers, refuse=refused)
+    _guard(app, settings, metrics, log)
+    _render_errors(app)
+    openapi.describe(app)
+    ask.add(app, handlers)
+    mail.add(app, live, engine, desk, journal)
+    feedback.add(app, live, journal)
+    catalogue = Catalogue(settings)
+    entries.add(app, live, catalogue, settings)
+    pages.add(app, pages.Pages(live, engine, journal, catalogue, settings))
+    assets.add(app, settings)
+    probes.add(app, live, metrics)
+    admin.add(app, office)
+    return app
+
+
+def _lifespan(
+    live: LiveIndex, journal: Journal, poll_seconds: float, closed_at_the_end: Sequence[_Closable]
+) -> _Lifespan:
+    """What goes on beside the requests, and what is closed after them, in this order."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         hangup = asyncio.Event()
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # no signals outside the main thread
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
-        watching = asyncio.create_task(_watch(live, hangup, settings.poll_seconds))
+        beside = [asyncio.create_task(_watch(live, hangup, poll_seconds)), asyncio.create_task(journal.run())]
         yield
-        watching.cancel()
-        engine.close()
-        desk.close()
+        for task in beside:
+            task.cancel()
+        for one in closed_at_the_end:
+            one.close()
 
-    app = FastAPI(
-        title="FAQ answers",
-        version=__version__,
-        description="The official answer to a question asked in one's own words, word for word, or none.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-    )
-    app.state.live, app.state.engine, app.state.metrics = live, engine, metrics
-    handlers = ask.handlers(live, engine, metrics)
-    app.add_middleware(Direct, handlers=handlers, refuse=refused)
-    limits = {ask.ASK_BATCH: settings.max_batch_body_bytes, mail.MAIL: settings.max_mail_bytes}
+    return lifespan
+
+
+def _guard(app: FastAPI, settings: Settings, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    """Stand the guards before the application; a request meets the last one first."""
+    limits = {
+        ask.ASK_BATCH: settings.max_batch_body_bytes,
+        mail.MAIL: settings.max_mail_bytes,
+        feedback.FEEDBACK: feedback.MAX_BODY_BYTES,
+    }
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, limits=limits)
-    app.add_middleware(Trace, metrics=metrics, log=log)
-    _render_errors(app)
-    openapi.describe(app)
-    ask.add(app, handlers)
-    mail.add(app, live, engine, desk, metrics)
-    entries.add(app, live)
-    probes.add(app, live, metrics)
-    return app
+    # A key is asked for before the body is read, but a preflight, which can't bring one, is answered before that.
+    app.add_middleware(Keys, digests=key_digests(settings), admin_digest=settings.admin_key_sha256)
+    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_BYTES, compresslevel=_COMPRESSION)
+    app.add_middleware(Head)
+    share = shared_with(allowed_origins(settings))
+    app.add_middleware(share)
+    app.add_middleware(Trace, metrics=metrics, log=log, share=share)
 
 
 async def _watch(live: LiveIndex, hangup: asyncio.Event, poll_seconds: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
@@ -15,6 +14,7 @@ from qa_service.api import problems, replies, requests
 from qa_service.api.convert import ask_response
 from qa_service.api.engine import Engine
 from qa_service.api.guard.direct import Handler
+from qa_service.api.journal import Journal
 from qa_service.api.live import LiveIndex
 from qa_service.api.schemas import (
     AskRequest,
@@ -25,7 +25,6 @@ from qa_service.api.schemas import (
     Problem,
 )
 from qa_service.errors import QuestionError
-from qa_service.observe import Metrics
 from qa_service.questions import checked_question
 
 _ERRORS = replies.errors(400, 408, 413, 422, 503)
@@ -34,7 +33,7 @@ _ERRORS = replies.errors(400, 408, 413, 422, 503)
 ASK, ASK_BATCH = "/v1/ask", "/v1/ask/batch"
 
 
-def handlers(live: LiveIndex, engine: Engine, metrics: Metrics) -> dict[str, Handler]:
+def handlers(live: LiveIndex, engine: Engine, journal: Journal) -> dict[str, Handler]:
     """What answers each path."""
 
     async def ask(request: Request) -> Response:
@@ -42,8 +41,7 @@ def handlers(live: LiveIndex, engine: Engine, metrics: Metrics) -> dict[str, Han
         asked = await requests.read(request, AskRequest)
         checked_question(asked.question)
         result = (await engine.ask(live.retriever(), [_query(asked)]))[0]
-        metrics.questions.labels(result.outcome).inc()
-        return replies.json(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
+        return replies.json(_noted(journal, result, asked.question, time.perf_counter() - begun))
 
     async def ask_batch(request: Request) -> Response:
         begun = time.perf_counter()
@@ -57,8 +55,7 @@ def handlers(live: LiveIndex, engine: Engine, metrics: Metrics) -> dict[str, Han
                 answered.append(BatchItemError(error=item))
                 continue
             result = next(results)
-            metrics.questions.labels(result.outcome).inc()
-            answered.append(ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000))
+            answered.append(_noted(journal, result, item.text, time.perf_counter() - begun))
         took_ms = round((time.perf_counter() - begun) * 1000, 3)
         return replies.json(BatchResponse(results=answered, index_version=retriever.version, took_ms=took_ms))
 
@@ -79,6 +76,12 @@ def add(app: FastAPI, held: Mapping[str, Handler]) -> None:
             summary=summary,
             openapi_extra=requests.body_of(model),
         )(held[path])
+
+
+def _noted(journal: Journal, result: domain.Result, text: str, seconds: float) -> AskResponse:
+    """A result as it is sent, after the journal was told of it."""
+    journal.note(result, text, seconds)
+    return ask_response(result, journal.query_id(), seconds * 1000, journal.takes_votes)
 
 
 def _batch_item(item: object, batch: BatchRequest) -> domain.Query | Problem:

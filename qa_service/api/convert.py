@@ -14,6 +14,7 @@ def answer_out(match: Match) -> AnswerOut:
         id=match.entry.id,
         question=match.entry.question,
         answer=match.entry.answer,
+        answer_html=match.entry.answer_html,
         confidence=round(match.confidence, _DECIMALS),
         similarity=round(match.similarity, _DECIMALS),
         matched=match.matched,
@@ -36,10 +37,17 @@ def related_out(match: Match) -> RelatedOut:
 
 def _source_out(entry: Entry) -> SourceOut:
     source = entry.source
-    return SourceOut(document=source.document, uri=source.uri, sha256=source.sha256, start=source.start, end=source.end)
+    return SourceOut(
+        document=source.document,
+        title=source.title,
+        uri=source.uri,
+        sha256=source.sha256,
+        start=source.start,
+        end=source.end,
+    )
 
 
-def ask_response(result: Result, query_id: str, took_ms: float) -> AskResponse:
+def ask_response(result: Result, query_id: str, took_ms: float, feedback: bool = False) -> AskResponse:
     """A result as it is sent."""
     return AskResponse(
         query_id=query_id,
@@ -49,6 +57,7 @@ def ask_response(result: Result, query_id: str, took_ms: float) -> AskResponse:
         languages=list(result.languages),
         index_version=result.index_version,
         took_ms=round(took_ms, 3),
+        feedback=feedback,
         explanation=_explanation_out(result.explanation) if result.explanation else None,
     )
 
@@ -86,6 +95,7 @@ def entry_out(entry: Entry) -> EntryOut:
         id=entry.id,
         question=entry.question,
         answer=entry.answer,
+        answer_html=entry.answer_html,
         alternates=list(entry.alternates),
         source=_source_out(entry),
         language=entry.language,

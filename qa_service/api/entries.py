@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
 from qa_service import __version__
+from qa_service.api.catalogue import Catalogue
 from qa_service.api.convert import entry_out
 from qa_service.api.live import LiveIndex
 from qa_service.api.replies import conditional, errors
-from qa_service.api.schemas import EntriesPage, EntryOut, Info, ModelOut
+from qa_service.api.schemas import EntriesPage, EntryOut, ExampleOut, Info, ModelOut
 from qa_service.artifact.read import Snapshot
+from qa_service.config import Settings
+from qa_service.domain import Entry
 from qa_service.errors import CursorError
 from qa_service.retriever import Retriever
 
+_First = Annotated[
+    str | None,
+    Query(
+        description="Examples in this language (BCP 47) come first.",
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$",
+    ),
+]
 _UNKNOWN_CURSOR = "the cursor is not one of this index; begin again without it"
 
 
-def add(app: FastAPI, live: LiveIndex) -> None:
+def add(app: FastAPI, live: LiveIndex, catalogue: Catalogue, settings: Settings) -> None:
     """Add the routes to the application."""
 
     @app.get(
@@ -45,9 +57,12 @@ def add(app: FastAPI, live: LiveIndex) -> None:
     async def entry(request: Request, entry_id: str) -> Response:
         return conditional(request, entry_out(live.retriever().entry(entry_id)))
 
-    @app.get("/v1/info", response_model=Info, responses=errors(503), summary="What serves")
-    async def info(request: Request) -> Response:
-        return conditional(request, _info(live.retriever().snapshot))
+    @app.get("/v1/info", response_model=Info, responses=errors(422, 503), summary="What serves")
+    async def info(request: Request, language: _First = None) -> Response:
+        retriever = live.retriever()
+        outline = await catalogue.outline(retriever)
+        examples = outline.examples_for(language) if language else outline.examples
+        return conditional(request, _info(retriever.snapshot, outline.title, examples, settings.contact_url))
 
 
 def _page(retriever: Retriever, limit: int, cursor: str | None) -> EntriesPage:
@@ -67,7 +82,7 @@ def _page(retriever: Retriever, limit: int, cursor: str | None) -> EntriesPage:
     )
 
 
-def _info(snapshot: Snapshot) -> Info:
+def _info(snapshot: Snapshot, title: str, examples: Sequence[Entry], contact_url: str) -> Info:
     card = snapshot.manifest.model
     return Info(
         service_version=__version__,
@@ -83,6 +98,9 @@ def _info(snapshot: Snapshot) -> Info:
         documents=dict(snapshot.manifest.documents),
         answer_threshold=round(snapshot.calibration.answer_threshold, 6),
         figures=dict(snapshot.calibration.figures),
+        title=title,
+        examples=[ExampleOut(id=e.id, question=e.question, language=e.language) for e in examples],
+        contact_url=contact_url or None,
     )
 
 

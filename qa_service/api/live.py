@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -20,7 +21,8 @@ class LiveIndex:
     """Holds one retriever. A request takes it once and keeps it, so it never sees two versions.
 
     A new version is verified, parsed and warmed before the one reference is swapped. What does not verify is refused,
-    and the version before goes on serving; at a cold start that is the last published one that does verify.
+    and the version before goes on serving; at a cold start that is the last published one that does verify. `refused` is
+    why the newest was refused, `loaded` when the one that serves took over.
     """
 
     def __init__(self, root: Path, opener: Opener, metrics: Metrics, log: FilteringBoundLogger) -> None:
@@ -31,6 +33,7 @@ class LiveIndex:
         self._lock = threading.Lock()
         self._retriever: Retriever | None = None
         self.refused: str | None = None
+        self.loaded: datetime | None = None
 
     def retriever(self) -> Retriever:
         """The retriever to answer a request with.
@@ -76,7 +79,7 @@ class LiveIndex:
         version = retriever.version
         if self._retriever is not None:
             self._metrics.index.labels(self._retriever.version).set(0)
-        self._retriever = retriever
+        self._retriever, self.loaded = retriever, datetime.now(UTC)
         self._metrics.index.labels(version).set(1)
         self._metrics.loads.labels("ok").inc()
         self._log.info("index-loaded", version=version)

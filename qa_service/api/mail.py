@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI, Request
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from qa_service.api import replies
 from qa_service.api.engine import Engine
+from qa_service.api.journal import Journal
 from qa_service.api.live import LiveIndex
 from qa_service.api.mailing import MailResponse, mail_response
 from qa_service.domain import Query
@@ -19,7 +21,6 @@ from qa_service.errors import OverloadedError
 from qa_service.mail.base import Reading
 from qa_service.mail.match import askable, judged
 from qa_service.mail.pool import ReadingPool
-from qa_service.observe import Metrics
 
 MAIL = "/v1/mail"
 MEDIA_TYPES = ("message/rfc822", "application/vnd.ms-outlook")
@@ -66,7 +67,7 @@ class MailDesk:
             self._pool.close()
 
 
-def add(app: FastAPI, live: LiveIndex, engine: Engine, desk: MailDesk, metrics: Metrics) -> None:
+def add(app: FastAPI, live: LiveIndex, engine: Engine, desk: MailDesk, journal: Journal) -> None:
     """Add the route to the application."""
 
     @app.post(
@@ -82,6 +83,7 @@ def add(app: FastAPI, live: LiveIndex, engine: Engine, desk: MailDesk, metrics: 
         },
     )
     async def mail(request: Request) -> Response:
+        begun = time.perf_counter()
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in MEDIA_TYPES:
             raise HTTPException(415, f"send the message as it is, with the content type {' or '.join(MEDIA_TYPES)}")
@@ -89,8 +91,9 @@ def add(app: FastAPI, live: LiveIndex, engine: Engine, desk: MailDesk, metrics: 
         reading = await desk.read(await request.body())
         asked = askable(reading)
         results = await engine.ask(retriever, [Query(one.text, _TOP) for one in asked]) if asked else []
-        for result in results:
-            metrics.questions.labels(result.outcome).inc()
+        seconds = time.perf_counter() - begun
+        for one, result in zip(asked, results, strict=True):
+            journal.note(result, one.text, seconds)
         found = judged("-", reading, results, retriever.version)
-        metrics.mails.labels(found.status).inc()
+        journal.note_mail(found.status)
         return replies.json(mail_response(found))

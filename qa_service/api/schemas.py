@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qa_service.domain import Outcome, Rule
+from qa_service.feedback.base import Reason
 from qa_service.questions import MAX_QUESTION_CHARS
 from qa_service.retriever import MAX_TOP
 
@@ -21,6 +22,10 @@ _OFFICIAL_QUESTION = (
 _OFFICIAL_ANSWER = (
     "Yes, contact your Supply Chain Security Specialist (SCSS) if an extension was received, your status remains "
     "during the extension period."
+)
+_ANSWER_HTML = (
+    "The same words as sanitised HTML: p br strong em b i u s sub sup code pre ul ol[start] li[value] blockquote table thead "
+    "tbody tr th td dl dt dd hr and a[href] to http, https, mailto or tel; no other element or attribute."
 )
 
 Language = Annotated[
@@ -67,7 +72,11 @@ class BatchRequest(Strict):
 class SourceOut(BaseModel):
     """Where the answer was published: it is the bytes from `start` up to `end` of the document with this SHA-256."""
 
+    # Ledgers of mail that were written before there were titles are read as well; what is sent always has them all.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     document: str
+    title: str | None = Field(default=None, description="What the document calls itself.")
     uri: str | None
     sha256: str
     start: int
@@ -86,9 +95,12 @@ class RelatedOut(BaseModel):
 class AnswerOut(BaseModel):
     """An official answer, word for word, with what speaks for it."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     id: str
     question: str
     answer: str
+    answer_html: str = Field(default="", description=_ANSWER_HTML)
     confidence: float = Field(ge=0, le=1, description="Probability that this entry answers the question.")
     similarity: float = Field(ge=-1, le=1, description="Cosine between the question and `matched`.")
     matched: str = Field(description="The wording of the entry's question that came closest.")
@@ -139,11 +151,13 @@ class AskResponse(BaseModel):
                             "id": _ENTRY_ID,
                             "question": _OFFICIAL_QUESTION,
                             "answer": _OFFICIAL_ANSWER,
+                            "answer_html": f"<p>{_OFFICIAL_ANSWER}</p>",
                             "confidence": 0.98,
                             "similarity": 0.83,
                             "matched": _OFFICIAL_QUESTION,
                             "source": {
                                 "document": "ctpat_top_faqs.md",
+                                "title": "Customs Trade Partnership Against Terrorism (CTPAT) Top FAQs",
                                 "uri": None,
                                 "sha256": "5f6bb933741ccaf927c75bb2262319b47707e96fffad644538708a95099f6f8d",
                                 "start": 1514,
@@ -158,6 +172,7 @@ class AskResponse(BaseModel):
                     "languages": ["en"],
                     "index_version": "v-0123456789abcdef",
                     "took_ms": 4.2,
+                    "feedback": True,
                 }
             ]
         }
@@ -170,6 +185,7 @@ class AskResponse(BaseModel):
     languages: list[str] = Field(description="The languages that the FAQ has.")
     index_version: str
     took_ms: float
+    feedback: bool = Field(description="Whether `POST /v1/feedback` takes votes on this query.")
     explanation: ExplanationOut | None = Field(default=None, exclude_if=lambda told: told is None)
 
 
@@ -211,6 +227,7 @@ class EntryOut(BaseModel):
     id: str
     question: str
     answer: str
+    answer_html: str = Field(description=_ANSWER_HTML)
     alternates: list[str]
     source: SourceOut
     language: str
@@ -237,8 +254,16 @@ class ModelOut(BaseModel):
     weights_sha256: str
 
 
+class ExampleOut(BaseModel):
+    """An official question that shows what can be asked."""
+
+    id: str
+    question: str
+    language: str
+
+
 class Info(BaseModel):
-    """What serves."""
+    """What serves, and what a page that asks it has to know."""
 
     service_version: str
     index_version: str
@@ -248,6 +273,9 @@ class Info(BaseModel):
     documents: dict[str, str]
     answer_threshold: float
     figures: dict[str, float]
+    title: str
+    examples: list[ExampleOut] = Field(description="Up to three in each language, in the order of the FAQ.")
+    contact_url: str | None = Field(description="Where somebody goes whom no answer helps.")
 
 
 class Ready(BaseModel):
@@ -256,3 +284,33 @@ class Ready(BaseModel):
     status: str
     index_version: str
     refused: str | None
+
+
+class FeedbackRequest(Strict):
+    """A vote: whether an answer helped. The latest vote on a query and entry counts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query_id": "6f0c2f5e9b7c4a51a1d1d6b2c8e0f7a3",
+                    "entry_id": _ENTRY_ID,
+                    "helpful": False,
+                    "reason": "outdated",
+                }
+            ]
+        }
+    )
+
+    query_id: str = Field(pattern=r"^[0-9a-f]{32}$", description="The `query_id` of the answer.")
+    entry_id: str | None = Field(
+        default=None, max_length=128, description="The `id` of the entry; none for the query as a whole."
+    )
+    helpful: bool = Field(strict=True)
+    reason: Reason | None = Field(default=None, description="Why it did not help.")
+
+    @model_validator(mode="after")
+    def _reason_of_what_did_not_help(self) -> Self:
+        if self.helpful and self.reason is not None:
+            raise ValueError("a `reason` goes with `helpful`: false")
+        return self

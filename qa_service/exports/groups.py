@@ -1,9 +1,9 @@
-"""The coverage report: which entries answer most mail, and what went unanswered, grouped by meaning."""
+"""What went unanswered, grouped by meaning, and the coverage report of a run over mail that shows it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +36,21 @@ class Answered:
 
 @dataclass(frozen=True)
 class Group:
-    """Unanswered questions that mean much the same. `exemplar` is the one nearest to what they have in common."""
+    """Unanswered questions that mean much the same. `exemplar` is the one nearest to what they have in common.
+
+    `examples` are the next few and `further` the rest of its different texts, the nearest first.
+    """
 
     exemplar: str
     count: int
     mails: int
     examples: tuple[str, ...]
+    further: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All of its different texts that are kept, the nearest to what they have in common first."""
+        return (self.exemplar, *self.examples, *self.further)
 
 
 @dataclass(frozen=True)
@@ -67,16 +76,18 @@ def coverage(rows: Iterable[MailResponse], encode: Encode, centre: Floats, most:
     mails: Counter[str] = Counter()
     questions: Counter[str] = Counter()
     answered: Counter[tuple[str, str]] = Counter()
-    grouping = _Grouping(encode, centre)
-    for row in rows:
-        mails[row.status] += 1
-        for one in row.questions:
-            questions[one.outcome] += 1
-            if one.outcome is Outcome.ABSTAINED:
-                grouping.add(one.text, row.file)
-            elif one.outcome is Outcome.ANSWERED:
-                answered.update((answer.id, answer.question) for answer in one.answers)
-    groups, alone = grouping.closed(most)
+
+    def unanswered() -> Iterator[tuple[str, str]]:
+        for row in rows:
+            mails[row.status] += 1
+            for one in row.questions:
+                questions[one.outcome] += 1
+                if one.outcome is Outcome.ABSTAINED:
+                    yield one.text, row.file
+                elif one.outcome is Outcome.ANSWERED:
+                    answered.update((answer.id, answer.question) for answer in one.answers)
+
+    groups, alone = grouped(unanswered(), encode, centre, most)
     entries = sorted(answered.items(), key=lambda item: (-item[1], item[0]))
     return Coverage(
         dict(sorted(mails.items())),
@@ -85,6 +96,26 @@ def coverage(rows: Iterable[MailResponse], encode: Encode, centre: Floats, most:
         groups,
         alone,
     )
+
+
+def grouped(
+    asked: Iterable[tuple[str, str]], encode: Encode, centre: Floats, most: int
+) -> tuple[tuple[Group, ...], int]:
+    """Group questions by meaning, going through them once.
+
+    Args:
+        asked: each question's text, and the name of the mail that asked it; those of a mail come one after another.
+        encode: texts to unit vectors, shape (texts, dimension).
+        centre: what the FAQ's questions have in common, shape (dimension,): the mean of its entries' vectors.
+        most: how many groups come back at most, the largest first.
+
+    Returns:
+        The groups of more than one question, and how many questions are in none of them.
+    """
+    grouping = _Grouping(encode, centre)
+    for text, mail in asked:
+        grouping.add(text, mail)
+    return grouping.closed(most)
 
 
 def to_json(found: Coverage) -> dict[str, Any]:
@@ -192,4 +223,5 @@ def _finished(size: int, group: list[_Question]) -> Group:
     middle = sum((one.count * one.vector for one in group), np.zeros_like(group[0].vector))
     ranked = sorted(group, key=lambda one: (-float(one.vector @ middle), one.text))
     texts = [one.text for one in ranked]
-    return Group(texts[0], size, sum(one.mails for one in group), tuple(texts[1 : _EXAMPLES + 1]))
+    shown = _EXAMPLES + 1
+    return Group(texts[0], size, sum(one.mails for one in group), tuple(texts[1:shown]), tuple(texts[shown:]))

@@ -6,7 +6,6 @@ that a spreadsheet can't hold are replaced by U+FFFD, and a CSV cell that could 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import xlsxwriter  # type: ignore[import-untyped]
 from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from qa_service.api.mailing import MailQuestion, MailResponse
+from qa_service.exports import cells
+from qa_service.exports.cells import Cell
 from qa_service.exports.dates import utc
 
 COLUMNS = (
@@ -39,14 +40,7 @@ _WIDTHS = (24, 24, 20, 32, 11, 30, 50, 11, 24, 44, 60, 11, 11, 24, 22)
 
 MAX_SHEET_ROWS = 1_048_576
 _MAX_CELL_UNITS = 32_767  # of UTF-16
-_BYTE_ORDER_MARK = "\ufeff"
-# Spreadsheets take a cell that begins so for a formula, some also after spaces and in full width. The apostrophe is there
-# so that taking one away always gives the text back. https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n']")
-_UNHOLDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ANY_NEWLINE = re.compile(r"\r\n?")
-
-Cell = str | float | None
 
 
 def lines(row: MailResponse) -> Iterator[tuple[Cell, ...]]:
@@ -77,26 +71,13 @@ def _question(asked: MailQuestion) -> tuple[Cell, ...]:
 
 
 def write_csv(rows: Iterable[MailResponse], out: TextIO) -> None:
-    """Write rows as CSV (RFC 4180, every cell quoted), one at a time.
-
-    It begins with a byte order mark, without which Excel reads UTF-8 as the local code page.
+    """Write rows as CSV, one at a time.
 
     Args:
         rows: of mails, in the order that they are to be listed.
         out: text, to be opened with `encoding="utf-8"` and `newline=""`.
     """
-    out.write(_BYTE_ORDER_MARK)
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerows([_csv_cell(cell) for cell in line] for line in lines(row))
-
-
-def _csv_cell(cell: Cell) -> Cell:
-    if not isinstance(cell, str):
-        return cell
-    text = _UNHOLDABLE.sub("\ufffd", cell)
-    return f"'{text}" if _FORMULA.match(text) else text
+    cells.write_csv(COLUMNS, (line for row in rows for line in lines(row)), out)
 
 
 def write_xlsx(rows: Iterable[MailResponse], path: Path, sheet_rows: int = MAX_SHEET_ROWS) -> None:
@@ -139,7 +120,7 @@ def _write_line(sheet: Worksheet, number: int, line: tuple[Cell, ...]) -> None:
 
 def _xlsx_text(text: str) -> str:
     """A text that a cell of a workbook can hold, with an ellipsis where it was cut."""
-    text = _UNHOLDABLE.sub("\ufffd", _ANY_NEWLINE.sub("\n", text))
+    text = cells.holdable(_ANY_NEWLINE.sub("\n", text))
     if len(text) > _MAX_CELL_UNITS // 2:
         units = text.encode("utf-16-le")
         if len(units) > 2 * _MAX_CELL_UNITS:
