@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 WIDE, NARROW = 1280, 390
 PATIENCE_MS = 60_000  # for machines that are busy with something else
+# Rules of WCAG 2.2 AA that axe leaves out unless it is asked.
+_MORE_RULES = {"rules": {"target-size": {"enabled": True}, "label-content-name-mismatch": {"enabled": True}}}
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def chromium() -> Iterator[Browser]:
 
 def violations(page: Page) -> list[tuple[str, list[Any]]]:
     """What axe finds wrong with a page: each rule, with the elements."""
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options=_MORE_RULES).response["violations"]
     return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
 
 

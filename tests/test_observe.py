@@ -85,6 +85,18 @@ def test_time_falls_into_its_bucket() -> None:
     assert counts == [0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
 
 
+def test_samples_by_a_label() -> None:
+    """The samples of one name are told apart by one label, and narrowed by others."""
+    metrics = Metrics()
+    metrics.questions.labels("answered").inc(2)
+    metrics.questions.labels("abstained").inc()
+    metrics.requests.labels("/v1/ask", "200").inc(3)
+    metrics.requests.labels("/v1/info", "200").inc()
+    assert metrics.samples("qa_questions_total", "outcome") == {"answered": 2.0, "abstained": 1.0}
+    assert metrics.samples("qa_requests_total", "status", route="/v1/ask") == {"200": 3.0}
+    assert metrics.samples("qa_mails_total", "status") == {}
+
+
 def test_registries_are_apart() -> None:
     """Two services in one process do not count each other's requests."""
     one, other = Metrics(), Metrics()
