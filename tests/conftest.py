@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,9 @@ from hypothesis import settings
 from qa_service.build import BuildReport, BuildRequest, build
 from qa_service.export import load
 from tests import fakes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,6 +49,15 @@ def seed_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildRep
 def seed_index(seed_build: tuple[Path, BuildReport]) -> Path:
     """The folder of the official FAQ's index."""
     return seed_build[0]
+
+
+@pytest.fixture(scope="module")  # not longer: while it is open, no other test can have an event loop
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a file."""
+    from tests.browser import chromium  # noqa: PLC0415 (most files need none)
+
+    with chromium() as one:
+        yield one
 
 
 @pytest.fixture

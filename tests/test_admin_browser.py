@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from qa_service.feedback.base import Reason, Recorded, Vote
 from qa_service.feedback.store import Store
 from qa_service.feedback.tally import Tally
 from tests import fakes
-from tests.browser import NARROW, WIDE, chromium, overflow, violations
+from tests.browser import NARROW, WIDE, opened, overflow, violations
 from tests.servers import running
 
 KEY = "key of the administrators"
@@ -60,12 +60,6 @@ def fill(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a service with labels, votes and recorded questions."""
     folder = tmp_path_factory.mktemp("admin")
@@ -88,17 +82,12 @@ def bare_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{origin}/admin/"
 
 
-def opened(browser: Browser, address: str, width: int = WIDE, **look: Any) -> tuple[Page, list[str]]:
-    """The page, for which the browser asks for name and key, and what the browser says to it."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, http_credentials={"username": "anybody", "password": KEY}, **look
-    )
-    said: list[str] = []
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address)
-    return page, said
+@contextmanager
+def visited(browser: Browser, address: str, width: int = WIDE, **look: Any) -> Iterator[Page]:
+    """The page, for which the browser asks for name and key."""
+    with opened(browser, width, http_credentials={"username": "anybody", "password": KEY}, **look) as page:
+        page.goto(address)
+        yield page
 
 
 def open_all(page: Page) -> None:
@@ -110,97 +99,89 @@ def open_all(page: Page) -> None:
 @pytest.mark.parametrize("width", [WIDE, NARROW, SMALLEST])
 def test_axe_finds_nothing(browser: Browser, address: str, width: int, look: dict[str, Any]) -> None:
     """With all of it open there is no barrier, nothing wider than the window, and the policy is kept."""
-    page, said = opened(browser, address, width, **look)
-    assert violations(page) == []
-    open_all(page)
-    assert page.locator("details:not([open])").count() == 0
-    assert violations(page) == []
-    assert (overflow(page), said) == (0, [])
-    page.context.close()
+    with visited(browser, address, width, **look) as page:
+        assert violations(page) == []
+        open_all(page)
+        assert page.locator("details:not([open])").count() == 0
+        assert violations(page) == []
+        assert overflow(page) == 0
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW, SMALLEST])
 def test_without_a_folder(browser: Browser, bare_address: str, width: int) -> None:
     """The page of a service that keeps nothing is as sound."""
-    page, said = opened(browser, bare_address, width)
-    assert (violations(page), overflow(page), said) == ([], 0, [])
-    assert page.locator("svg").count() == 0
-    page.context.close()
+    with visited(browser, bare_address, width) as page:
+        assert (violations(page), overflow(page)) == ([], 0)
+        assert page.locator("svg").count() == 0
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW, SMALLEST])
 def test_tables_fit(browser: Browser, address: str, width: int) -> None:
     """No table is wider than its section, so that none needs to scroll."""
-    page, _ = opened(browser, address, width)
-    open_all(page)
-    beyond = """tables => tables.filter((one) => one.getBoundingClientRect().right
-      > one.closest('section').getBoundingClientRect().right + 1).map((one) => one.caption.textContent)"""
-    assert page.locator("table").count() == 4
-    assert page.locator("table").evaluate_all(beyond) == []
-    page.context.close()
+    with visited(browser, address, width) as page:
+        open_all(page)
+        beyond = """tables => tables.filter((one) => one.getBoundingClientRect().right
+          > one.closest('section').getBoundingClientRect().right + 1).map((one) => one.caption.textContent)"""
+        assert page.locator("table").count() == 4
+        assert page.locator("table").evaluate_all(beyond) == []
 
 
 def test_the_chart_is_the_table(browser: Browser, address: str) -> None:
     """Each day's bars are as high as the table's numbers, measured in the browser."""
-    page, _ = opened(browser, address)
-    open_all(page)
-    rows = page.get_by_role("table", name="Questions by day and outcome").get_by_role("row").all()
-    assert ["109", "80", "9", "20"] in [row.locator("td").all_inner_texts() for row in rows]
-    bars = page.locator(".days rect").all()[-3:]
-    answered, ambiguous, abstained = (bar.evaluate("one => one.getBBox().height") for bar in bars)
-    assert answered / abstained == pytest.approx(80 / 20, rel=0.01)
-    assert answered / ambiguous == pytest.approx(80 / 9, rel=0.01)
-    page.context.close()
+    with visited(browser, address) as page:
+        open_all(page)
+        rows = page.get_by_role("table", name="Questions by day and outcome").get_by_role("row").all()
+        assert ["109", "80", "9", "20"] in [row.locator("td").all_inner_texts() for row in rows]
+        bars = page.locator(".days rect").all()[-3:]
+        answered, ambiguous, abstained = (bar.evaluate("one => one.getBBox().height") for bar in bars)
+        assert answered / abstained == pytest.approx(80 / 20, rel=0.01)
+        assert answered / ambiguous == pytest.approx(80 / 9, rel=0.01)
 
 
 def test_it_says_what_it_shows_to_those_who_do_not_see(browser: Browser, address: str) -> None:
     """Sections, tables and pictures have names, and headings do not skip a level."""
-    page, _ = opened(browser, address)
-    names = ["What serves", "Questions", "What helped", "What is missing", "The threshold"]
-    assert [page.get_by_role("region", name=name, exact=True).count() for name in names] == [1] * 5
-    assert page.get_by_role("img", name="Questions of the last 30 days by outcome").count() == 1
-    assert page.get_by_role("img", name="Shares of questions by threshold").count() == 1
-    assert page.get_by_role("table", name="Votes by entry").count() == 1
-    levels = page.locator("h1, h2, h3").evaluate_all("all => all.map((one) => Number(one.tagName[1]))")
-    assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in pairwise(levels))
-    page.context.close()
+    with visited(browser, address) as page:
+        names = ["What serves", "Questions", "What helped", "What is missing", "The threshold"]
+        assert [page.get_by_role("region", name=name, exact=True).count() for name in names] == [1] * 5
+        assert page.get_by_role("img", name="Questions of the last 30 days by outcome").count() == 1
+        assert page.get_by_role("img", name="Shares of questions by threshold").count() == 1
+        assert page.get_by_role("table", name="Votes by entry").count() == 1
+        levels = page.locator("h1, h2, h3").evaluate_all("all => all.map((one) => Number(one.tagName[1]))")
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_without_javascript(browser: Browser, address: str) -> None:
     """Nothing is lost: what is folded opens, an entry leads to its page and the table can be saved."""
-    page, _ = opened(browser, address, java_script_enabled=False)
-    page.get_by_text("Day by day", exact=True).click()
-    assert page.get_by_role("table", name="Questions by day and outcome").is_visible()
-    with page.expect_download() as saving:
-        page.get_by_role("link", name="All of them as a table").click()
-    assert saving.value.suggested_filename == "unanswered.csv"
-    assert saving.value.path().read_bytes().startswith(b'\xef\xbb\xbf"group","question"')
-    page.get_by_role("table", name="Votes by entry").get_by_role("link", name="What is alpha?").click()
-    assert page.url.endswith("#alpha")
-    page.context.close()
+    with visited(browser, address, java_script_enabled=False) as page:
+        page.get_by_text("Day by day", exact=True).click()
+        assert page.get_by_role("table", name="Questions by day and outcome").is_visible()
+        with page.expect_download() as saving:
+            page.get_by_role("link", name="All of them as a table").click()
+        assert saving.value.suggested_filename == "unanswered.csv"
+        assert saving.value.path().read_bytes().startswith(b'\xef\xbb\xbf"group","question"')
+        page.get_by_role("table", name="Votes by entry").get_by_role("link", name="What is alpha?").click()
+        assert page.url.endswith("#alpha")
 
 
 def test_by_keyboard(browser: Browser, address: str) -> None:
     """The first stop skips to the content, and what is folded opens by a key."""
-    page, _ = opened(browser, address)
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Day by day"
-    page.keyboard.press("Enter")
-    assert page.locator("details[open]").count() == 1
-    page.context.close()
+    with visited(browser, address) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Day by day"
+        page.keyboard.press("Enter")
+        assert page.locator("details[open]").count() == 1
 
 
 def test_on_paper(browser: Browser, address: str) -> None:
     """On paper everything is unfolded, in black on white."""
-    page, _ = opened(browser, address, color_scheme="dark")
-    page.emulate_media(media="print", color_scheme="dark")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    box = page.get_by_role("table", name="Questions by day and outcome").bounding_box()
-    assert box is not None
-    assert box["height"] > 300
-    assert not page.locator("[download]").is_visible()
-    page.context.close()
+    with visited(browser, address, color_scheme="dark") as page:
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        box = page.get_by_role("table", name="Questions by day and outcome").bounding_box()
+        assert box is not None
+        assert box["height"] > 300
+        assert not page.locator("[download]").is_visible()

@@ -16,9 +16,9 @@ from qa_service.errors import DeadlineError, OverloadedError, QaError
 from qa_service.retriever import Retriever
 from qa_service.web import POLICY
 from tests import fakes
+from tests.tags import Tags
 from tests.test_api_ask import calibrated
 from tests.test_api_probes import figure, running, serving, wait_until
-from tests.test_web_page import Tags
 
 HTML = "text/html; charset=utf-8"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -25,6 +25,7 @@ FLOORS = {
     "questions": 1,
     "labels": 1.1,
     "elements": 1,
+    "migrations": 1,
     "markup": 2,
     "loaders.csv": 2,
     "loaders.json": 2,

@@ -148,7 +148,8 @@ def test_it_is_written_for_good(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger(path) as ledger:
         settings = {
-            name: ledger._number(f"PRAGMA {name}") for name in ("synchronous", "application_id", "user_version")
+            name: ledger._db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("synchronous", "application_id", "user_version")
         }
         assert {"synchronous": 2, "application_id": APPLICATION_ID, "user_version": 1} == settings
         assert ("wal",) == ledger._db.execute("PRAGMA journal_mode").fetchone()
@@ -225,7 +226,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.db") as ledger:
         ledger.begin("v1")
         placed(ledger, ("a.eml", ONE, KEPT))
-        pages = ledger._number("PRAGMA page_count")
+        pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
         ledger._db.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(LedgerError, match="SQLITE_FULL"):
             placed(ledger, ("b.eml", TWO, Kept("b.eml", None, "matched", b"x" * 100_000)))

@@ -6,22 +6,21 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from qa_service.api.mailing import MailQuestion, MailResponse, mail_response
 from qa_service.domain import Outcome, Result
 from qa_service.exports.page import write_page
-from tests.browser import NARROW, PATIENCE_MS, WIDE, chromium, overflow, violations
+from tests.browser import NARROW, WIDE, opened, overflow, violations
 from tests.mailrows import ANSWER, LETTER, VERSION, abstained, ambiguous, answered, mail, result, rows, skipped
+from tests.tags import Tags
 
-VOID = {"meta", "input"}
 HOSTILE = "<script>window.hit=1</script><img src=x onerror='window.hit=1'>\"'&amp;</style></pre></textarea><!--<svg/onload=hit=1>"
 MANY = 10_000
 
@@ -30,33 +29,6 @@ def page_of(*held: MailResponse) -> str:
     out = io.StringIO()
     write_page(held, out)
     return out.getvalue()
-
-
-class Tags(HTMLParser):
-    """The elements of a page; every one must be closed in its turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -72,19 +44,8 @@ def report(tmp_path: Path) -> Path:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page on which no error and no refusal of the browser goes unnoticed."""
-    context = browser.new_context(viewport={"width": WIDE, "height": 900})
-    yield from watched(context)
-
-
-def watched(context: BrowserContext) -> Iterator[Page]:
-    said: list[str] = []
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE_MS)
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    yield opened
-    context.close()
-    assert said == []
+    with opened(browser) as one:
+        yield one
 
 
 def shown(page: Page) -> list[str]:
@@ -177,17 +138,7 @@ def test_marks_lose_nothing_of_the_text(text: str, places: list[tuple[int, int]]
     held = re.search(r'<div class="text"[^>]*>(.*?)</div>', html, re.DOTALL)
     assert held
     bare = re.sub(r'<a class="number".*?</a>', "", held[1])
-
-    class Text(HTMLParser):
-        seen = ""
-
-        def handle_data(self, data: str) -> None:
-            self.seen += data
-
-    reader = Text()
-    reader.feed(bare)
-    reader.close()
-    assert reader.seen.replace("\r", "") == f"x{text}".replace("\r", "")
+    assert "".join(Tags(bare).text).replace("\r", "") == f"x{text}".replace("\r", "")
 
 
 @pytest.mark.parametrize(
@@ -235,10 +186,7 @@ def test_the_page_is_written_in_flat_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [WIDE, NARROW, 320])
 def test_axe_finds_nothing(browser: Browser, report: Path, width: int, scheme: Any) -> None:
     """At every width, light and dark, with everything opened: no barrier, and nothing wider than the window."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-    )
-    for page in watched(context):
+    with opened(browser, width, color_scheme=scheme, reduced_motion="reduce") as page:
         page.goto(report.as_uri())
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert violations(page) == []
@@ -321,8 +269,7 @@ def test_orders(page: Page, tmp_path: Path) -> None:
 
 def test_copying_a_draft(browser: Browser, report: Path) -> None:
     """The button copies the draft as it is, and says so; where there is no clipboard it selects the text."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    for page in watched(context):
+    with opened(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
         page.goto(report.as_uri())
         page.click(".mail.partial .copy")
         page.get_by_role("status").get_by_text("Draft copied.").wait_for()
@@ -363,8 +310,7 @@ def test_the_keyboard_reaches_the_mails(page: Page, report: Path) -> None:
 
 def test_without_javascript(browser: Browser, report: Path) -> None:
     """Everything can be read: no filter that does nothing, no mail that is hidden."""
-    context = browser.new_context(java_script_enabled=False)
-    for page in watched(context):
+    with opened(browser, java_script_enabled=False) as page:
         page.goto(report.as_uri())
         assert len(shown(page)) == 6
         assert not page.is_visible("#filters")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from qa_service.build import BuildRequest, build
 from tests import fakes
-from tests.browser import NARROW, PATIENCE_MS, WIDE, chromium, overflow, violations
+from tests.browser import NARROW, WIDE, opened, overflow, violations
 from tests.pdf import text_of
 from tests.servers import running
 from tests.test_api_ask import calibrated
@@ -57,13 +56,6 @@ LOOKS: list[dict[str, Any]] = [{"color_scheme": "light"}, {"color_scheme": "dark
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a service with a FAQ of two documents."""
     folder = tmp_path_factory.mktemp("site")
@@ -73,20 +65,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     build(request, lambda _model: fakes.exporter())
     with running(folder / "index", calibrated(), contact_url="mailto:help@example.gov") as base:
         yield base
-
-
-@contextmanager
-def opened(browser: Browser, width: int = WIDE, **options: Any) -> Iterator[Page]:
-    """A page on which no error and no refusal of the browser goes unnoticed."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-    said: list[str] = []
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert said == []
 
 
 def entry(page: Page, question: str) -> Any:

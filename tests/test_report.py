@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -17,39 +16,10 @@ from qa_service.domain import Entry, LabelledQuestion, Match, Outcome, Result, S
 from qa_service.evaluation import FIGURES, Evaluation, Figure, evaluation_of, shown
 from qa_service.mistakes import Slip
 from qa_service.report import MOST_MISTAKES, page
+from tests.tags import Tags
 
-VOID = {"meta", "rect", "line", "polyline", "circle"}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&amp; </style>"
 CALIBRATION = Calibration(answer_threshold=0.6, figures={"top_1": 0.75, "labelled_questions": 8.0})
-
-
-class Page(HTMLParser):
-    """The elements of a page, its texts, and whether every element is closed in its turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text: dict[str, list[str]] = {}
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.text.setdefault(self._open[-1], []).append(data)
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def entry(entry_id: str, question: str = "", language: str = "en") -> Entry:
@@ -152,7 +122,7 @@ def test_an_evaluation_is_the_same_each_time() -> None:
 def test_the_page_stands_alone() -> None:
     """No script, no address, no style outside the one style element, whose hash the page's own policy allows."""
     text = page(evaluated(), ENTRIES)
-    read = Page(text)
+    read = Tags(text)
     allowed = {
         *(
             "html",
@@ -204,7 +174,7 @@ def test_the_page_stands_alone() -> None:
 def test_the_page_can_be_read_by_everybody() -> None:
     """Language, viewport, named images, captions, and a scope on every heading cell; ids are unique."""
     text = page(evaluated(), ENTRIES)
-    read = Page(text)
+    read = Tags(text)
     assert read.named("html") == [{"lang": "en"}]
     assert "width=device-width, initial-scale=1" in [a.get("content") for a in read.named("meta")]
     assert [a["role"] for a in read.named("svg")] == ["img"] * 5
@@ -251,13 +221,13 @@ def test_only_the_worst_are_listed() -> None:
     """Of 60 mistakes 50 are shown, and the page says so."""
     text = page(evaluated([ASKED[1]] * 60), ENTRIES)
     assert "60 in all, the first 50 of 60, worst first." in text
-    assert len(Page(text).named("q")) == MOST_MISTAKES
+    assert len(Tags(text).named("q")) == MOST_MISTAKES
 
 
 def test_nothing_went_wrong() -> None:
     """A page of right answers says so, and leaves out what it can't say."""
     text = page(evaluated([ASKED[0]]), ENTRIES)
-    Page(text)
+    Tags(text)
     assert "No entry was found instead of another." in text
     assert "<h2>Questions that went wrong</h2>\n<p>None.</p>" in text
     assert "<td>\u2013</td></tr>" in text
@@ -279,8 +249,8 @@ def test_hostile_text_stays_text(hostile: str) -> None:
     ]
     plain = page(evaluated([(r, LabelledQuestion("q", q.entry_ids)) for r, q in asked]), {})
     made = page(evaluated(asked), {i: entry(i, hostile, '"><script>') for i in ids.values()})
-    tags = [tag for tag, _ in Page(made).elements]
-    assert tags == [tag for tag, _ in Page(plain).elements]
+    tags = [tag for tag, _ in Tags(made).elements]
+    assert tags == [tag for tag, _ in Tags(plain).elements]
     assert "\u202e" not in made
 
 
@@ -289,4 +259,4 @@ def test_any_question_can_be_shown(text: str) -> None:
     """Whatever is asked, the page stays well-formed, and its only scripts are none."""
     one = EVALUATED.mistakes[0]
     made = page(replace(EVALUATED, mistakes=(replace(one, text=text, expected=(text,), found=text),)), ENTRIES)
-    assert Page(made).named("script") == []
+    assert Tags(made).named("script") == []

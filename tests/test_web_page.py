@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
-from html.parser import HTMLParser
 
 import jinja2
 import pytest
@@ -17,46 +16,17 @@ from qa_service.web.linked_data import faq_page
 from qa_service.web.outline import outline
 from qa_service.web.templates import render
 from qa_service.web.words import words_for
+from tests.tags import Tags
 from tests.test_web_outline import entry
 
 HOSTILE = "</script><script>window.hit=1</script><!--<img src=x onerror='window.hit=1'>\"'&amp;</title></details>{{ 7*7 }}\u2028"
 SITE = Site("https://faq.example.gov/")
-VOID = {"meta", "link", "input", "br", "hr"}
 TWO = [
     entry(
         "a", document="a.md", title="Alpha", answer_html="<p>One <b>word</b>.</p>", uri="https://example.gov/a?x=1&y=2"
     ),
     entry("b", document="b.md", title="Beta", language="es", reviewed_at=date(2026, 5, 1), answer="Plain.\nTwo."),
 ]
-
-
-class Tags(HTMLParser):
-    """The elements of a page and its text; every element must be closed in its turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self.blocks: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        (self.blocks if self._open[-1:] == ["script"] else self.text).append(data)
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of the elements of that name."""
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def page(entries: list[Entry], number: int = 1, site: Site = SITE, asked: Asked | None = None, title: str = "") -> str:

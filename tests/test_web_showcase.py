@@ -6,7 +6,8 @@ import re
 
 from qa_service.web.assets import asset
 from qa_service.web.showcase import WIDGET, render_showcase, snippet
-from tests.test_web_page import HOSTILE, Tags
+from tests.tags import Tags
+from tests.test_web_page import HOSTILE
 
 BASE = "https://faq.example.gov/"
 

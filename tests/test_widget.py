@@ -9,14 +9,13 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import chromium, violations
+from tests.browser import violations
 from tests.widget import (
     ENTRY,
     EXAMPLES,
@@ -43,13 +42,6 @@ PARTS = set(
     "copy feedback choice related contact retry".split()
 )
 EVENTS = ["faq-ask", "faq-answer", "faq-feedback", "faq-error"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as one:
-        yield one
 
 
 def eventually(page: Page, condition: str, argument: object = None) -> None:
@@ -599,3 +591,35 @@ def test_every_part_has_its_name(browser: Browser) -> None:
                 ).split()
             )
     assert parts == PARTS | {"row", "fill", "list", "plain", "quiet"}
+
+
+def test_what_is_taken_away_is_let_go(browser: Browser) -> None:
+    """Fifty widgets that were made, asked and taken away leave no node and no listener behind."""
+    cycle = """async () => {
+      const one = document.createElement('faq-ask');
+      one.setAttribute('endpoint', document.querySelector('faq-ask').getAttribute('endpoint'));
+      document.body.append(one);
+      await one.ask('answered');
+      one.ask('abstained');
+      one.remove();
+    }"""
+    with service() as made, opened(browser) as page:
+        visit(page, made, page_of(tag(made.url)))
+        session = page.context.new_cdp_session(page)
+
+        def counted() -> dict[str, int]:
+            for _ in range(2):
+                session.send("HeapProfiler.collectGarbage")
+            found: dict[str, int] = session.send("Memory.getDOMCounters")
+            return {name: found[name] for name in ("nodes", "jsEventListeners")}
+
+        for _ in range(3):
+            page.evaluate(cycle)
+        before = counted()
+        for _ in range(50):
+            page.evaluate(cycle)
+        page.wait_for_load_state("networkidle")
+        after = counted()
+        grown = {name: after[name] - before[name] for name in before}
+        # A widget with an answer is some forty nodes and ten listeners; a page keeps a few of its own.
+        assert max(grown.values()) < 40, grown

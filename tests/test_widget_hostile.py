@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import chromium
 from tests.widget import ENTRY, Reply, Service, ask, found, opened, page_of, service, tag, visit
 
 # {hit} marks the window when it runs.
@@ -58,13 +56,6 @@ ALLOWED = set(
 )
 # How an answer comes onto the page: by the browser's own sanitiser, node by node, or, where a policy forbids both, as text.
 WITHOUT_SET_HTML = "delete Element.prototype.setHTML"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as one:
-        yield one
 
 
 def hostile(payload: str) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import WIDE, chromium, overflow, violations
+from tests.browser import WIDE, overflow, violations
 from tests.widget import Reply, Service, ask, opened, page_of, service, tag, visit
 
 LANGUAGES = ("en", "es", "fr")
@@ -126,13 +126,6 @@ STATES: dict[str, Callable[[Scene], None]] = {
     "busy": _busy,
     "offline": _offline,
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as one:
-        yield one
 
 
 def looked_at(page: Page, look: str) -> tuple[list[tuple[str, list[str]]], int]:

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Locator, Page
 
-from tests.browser import PATIENCE_MS, WIDE
+from tests import browser
 
 SCRIPT = resources.files("qa_service.web").joinpath("faq-ask.js").read_bytes()
 INTEGRITY = "sha384-" + base64.b64encode(hashlib.sha384(SCRIPT).digest()).decode()
@@ -23,8 +24,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'none'; connect-src {api}; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-# What a browser itself says of a request that failed; no script can keep it from that.
-NETWORK = "Failed to load resource"
+# What a browser itself says of a request that failed passes: no script can keep it from that.
+opened = partial(browser.opened, passing=("Failed to load resource",))
 
 LONG_URL = "https://www.example.gov/" + "segment-of-a-path/" * 12
 ENTRY: dict[str, Any] = {
@@ -163,7 +164,7 @@ def service() -> Iterator[Service]:
         made.headers.append(dict(handler.headers.items()))
         reply = made.reply(handler.command, handler.path, body)
         if reply.held:
-            reply.held.wait(PATIENCE_MS / 1000)
+            reply.held.wait(browser.PATIENCE_MS / 1000)
         raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         sent = b"" if reply.status == 204 else raw
         _send(handler, reply.status, sent, {**cors, "Content-Type": "application/json", **reply.headers})
@@ -197,22 +198,6 @@ def tag(endpoint: str, mode: str = "inline", light_dom: str = "", **attributes: 
     """The element."""
     more = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
     return f'<faq-ask endpoint="{endpoint}" mode="{mode}"{more}>{light_dom}</faq-ask>'
-
-
-@contextmanager
-def opened(browser: Browser, **options: Any) -> Iterator[Page]:
-    """A page on which no message of the browser goes unnoticed, but for requests that failed."""
-    context = browser.new_context(viewport={"width": WIDE, "height": 900}, **options)
-    said: list[str] = []
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    try:
-        yield page
-        assert [one for one in said if not one.startswith(NETWORK)] == []
-    finally:
-        context.close()
 
 
 def visit(page: Page, made: Service, html: str) -> Locator:

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from qa_service.batch.schema import APPLICATION_ID, MIGRATIONS, REPLIES_OF_RUN, ROWS_OF_RUN, ROWS_OF_VERSION
 from qa_service.errors import LockedError, QaError
+from qa_service.migrations import Standing, migrate, standing
 
 # How long another process may take to let go, as one does that has just been killed.
 _WAIT_SECONDS = 1.0
@@ -198,23 +199,15 @@ class Ledger:
     def _open(self) -> None:
         # Held until the file is closed, and by the kernel no longer than the process lives.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        tables = self._number("SELECT count(*) FROM sqlite_master")
-        owner, schema = self._number("PRAGMA application_id"), self._number("PRAGMA user_version")
-        if owner != APPLICATION_ID and (tables or owner or schema):
+        found = standing(self._db, APPLICATION_ID, len(MIGRATIONS))
+        if found is Standing.FOREIGN:
             raise LedgerError(f"{self._name} is no ledger; name another file")
-        if schema > len(MIGRATIONS):
+        if found is Standing.NEWER:
             raise LedgerError(f"{self._name} was written by a newer version of qa; use that one, or name another file")
         self._db.execute("PRAGMA journal_mode = WAL").fetchone()
         self._db.execute("PRAGMA synchronous = FULL")
         with self.transaction():
-            for number, statements in enumerate(MIGRATIONS[schema:], schema + 1):
-                for statement in statements:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._db.execute(f"PRAGMA user_version = {number}")
-
-    def _number(self, query: str) -> int:
-        return int(self._db.execute(query).fetchone()[0])
+            migrate(self._db, APPLICATION_ID, MIGRATIONS)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

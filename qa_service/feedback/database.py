@@ -8,12 +8,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from qa_service.errors import QaError
 from qa_service.feedback.schema import APPLICATION_ID, MIGRATIONS
+from qa_service.migrations import Standing, migrate, standing
 
 # How long another process may take with its transaction.
 _WAIT_SECONDS = 5.0
@@ -99,18 +100,13 @@ class Database:
                     raise
                 time.sleep(_PAUSE_SECONDS)
         with self.writing() as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been quicker
-            _migrate(db, version, MIGRATIONS[version:])
+            migrate(db, APPLICATION_ID, MIGRATIONS)
 
     def _recognise(self) -> None:
-        # Owner and version are read last, since another process may be beginning the file.
-        tables, owner, version = (
-            self._db.execute(query).fetchone()[0]
-            for query in ("SELECT count(*) FROM sqlite_master", "PRAGMA application_id", "PRAGMA user_version")
-        )
-        if owner != APPLICATION_ID and (tables or owner or version):
+        found = standing(self._db, APPLICATION_ID, len(MIGRATIONS))
+        if found is Standing.FOREIGN:
             raise StoreError(f"{self._name} is another program's; name another folder")
-        if version > len(MIGRATIONS):
+        if found is Standing.NEWER:
             raise StoreError(f"{self._name} was written by a newer version of qa; use that one, or name another folder")
 
     @contextlib.contextmanager
@@ -125,14 +121,6 @@ class Database:
         except OSError as exc:
             kind = errno.errorcode.get(exc.errno or 0, type(exc).__name__)
             raise StoreError(f"{self._name} can't be used ({kind})") from None
-
-
-def _migrate(db: sqlite3.Connection, version: int, missing: Sequence[Sequence[str]]) -> None:
-    for number, statements in enumerate(missing, version + 1):
-        for statement in statements:
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {number}")
 
 
 def _is_busy(exc: sqlite3.Error) -> bool:
