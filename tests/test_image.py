@@ -10,9 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.widget import SCRIPT
 
 
 def instructions(root: Path) -> list[tuple[str, str]]:
@@ -83,6 +86,7 @@ def test_the_command_serves_and_the_health_check_sees_it(image: Path, root: Path
         path.chmod(0o555)
     environment = {"QA_INDEX_DIR": str(image / "index"), "QA_PORT": port, "PATH": "/usr/bin:/bin"}
     server = subprocess.Popen(serve, env=environment, cwd="/", stderr=subprocess.DEVNULL)
+    pages = []
     try:
         up = False
         for _ in range(60):
@@ -90,7 +94,11 @@ def test_the_command_serves_and_the_health_check_sees_it(image: Path, root: Path
             if up:
                 break
             time.sleep(0.2)
+        for page in ("/", "/widget/", "/widget/faq-ask.js"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}") as response:
+                pages.append(response.read())
     finally:
         server.terminate()
         server.wait(15)
     assert up
+    assert [b"<faq-ask" in pages[0], b"integrity=" in pages[1], pages[2] == SCRIPT] == [True] * 3
