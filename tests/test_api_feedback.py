@@ -269,10 +269,7 @@ def test_workers_take_votes_on_each_others_answers(
     """Whichever process answered, each takes the vote, and what all of them counted is summed."""
     monkeypatch.setenv("QA_STATE_DIR", str(folder))
     server = Server(index, tmp_path, "--workers", "2")
-    in_a_row = 0
-    while in_a_row < 30:  # each request may meet either process
-        server.wait_ready()
-        in_a_row = in_a_row + 1 if server.request("GET", "/readyz")[0] == HTTPStatus.OK else 0
+    server.wait_workers(2)
     votes = [{"query_id": query_id(server), "helpful": True} for _ in range(30)]
     statuses = [server.request("POST", "/v1/feedback", vote)[0] for vote in votes]
     assert 0 == server.stop()

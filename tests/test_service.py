@@ -49,6 +49,14 @@ class Server:
         connection.close()
         return reply.status, content
 
+    def wait_workers(self, count: int) -> None:
+        """Wait until so many processes have an index; one may be ready long before another even listens."""
+        self.wait_ready()
+        loaded, until = f'qa_index_loads_total{{result="ok"}} {count}.0'.encode(), time.monotonic() + 60
+        while loaded not in self.request("GET", "/metrics")[1]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
     def wait_ready(self) -> None:
         for _ in range(400):
             if self.request("GET", "/readyz")[0] == 200:
@@ -151,10 +159,7 @@ def test_the_build_of_the_seed(seed_build: tuple[Path, BuildReport]) -> None:
 def test_two_workers_serve_as_one(seed_index: Path, tmp_path: Path) -> None:
     """Both processes answer alike, their figures are counted together, and most of the index is in shared pages."""
     running = Server(seed_index, tmp_path, "--workers", "2")
-    in_a_row = 0
-    while in_a_row < 30:  # each request may meet either process
-        running.wait_ready()
-        in_a_row = in_a_row + 1 if running.request("GET", "/readyz")[0] == 200 else 0
+    running.wait_workers(2)
     replies = [running.request("POST", "/v1/ask", {"question": QUESTION}) for _ in range(40)]
     workers = [
         p for p in psutil.Process(running.process.pid).children(recursive=True) if p.memory_info().rss > 100 << 20
