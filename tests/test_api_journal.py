@@ -177,6 +177,7 @@ def test_it_flushes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     with opened(tmp_path) as (journal, store):
         asyncio.run(asyncio.wait_for(until_written(journal, store), 60))
+        assert (2, 0, 0) == outcomes(store)
 
 
 def test_the_rest_is_written_at_the_end(tmp_path: Path) -> None:

@@ -51,10 +51,8 @@ def precompressed(
     request: Request, body: bytes, gzipped: bytes, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
     """As `replies.cached`, with a body that has been compressed already for the clients that take it so."""
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return replies.cached(request, body, media_type, headers)
     response = replies.cached(request, body, media_type, headers)
-    if response.status_code == 200:  # noqa: PLR2004
+    if response.status_code == 200 and "gzip" in request.headers.get("accept-encoding", ""):  # noqa: PLR2004
         response.body = gzipped
         response.headers["Content-Length"] = str(len(gzipped))
         response.headers["Content-Encoding"] = "gzip"

@@ -14,7 +14,15 @@ from qa_service.api.catalogue import Catalogue
 from qa_service.api.convert import entry_out
 from qa_service.api.live import LiveIndex
 from qa_service.api.replies import conditional, errors
-from qa_service.api.schemas import EntriesPage, EntryOut, ExampleOut, Info, ModelOut
+from qa_service.api.schemas import (
+    LANGUAGE_CHARS,
+    LANGUAGE_PATTERN,
+    EntriesPage,
+    EntryOut,
+    ExampleOut,
+    Info,
+    ModelOut,
+)
 from qa_service.artifact.read import Snapshot
 from qa_service.config import Settings
 from qa_service.domain import Entry
@@ -25,8 +33,8 @@ _First = Annotated[
     str | None,
     Query(
         description="Examples in this language (BCP 47) come first.",
-        max_length=35,
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$",
+        max_length=LANGUAGE_CHARS,
+        pattern=LANGUAGE_PATTERN,
     ),
 ]
 _UNKNOWN_CURSOR = "the cursor is not one of this index; begin again without it"

@@ -18,6 +18,7 @@ from qa_service.api.catalogue import Catalogue
 from qa_service.api.engine import Engine
 from qa_service.api.journal import Journal
 from qa_service.api.live import LiveIndex
+from qa_service.api.problems import RETRY_AFTER_SECONDS
 from qa_service.config import Settings
 from qa_service.domain import Query
 from qa_service.errors import DeadlineError, NotFoundError, NotReadyError, OverloadedError, QuestionError
@@ -33,7 +34,6 @@ _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 10
 _HELD_PAGES = 16
 _LEVEL = 6
-_RETRY_AFTER_SECONDS = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _html(status: int, body: str) -> Response:
     """A page that is made anew each time and is not kept by anybody."""
     headers = _POLICY | {"Cache-Control": "no-store"}
     if status == 503:  # noqa: PLR2004
-        headers |= {"Retry-After": _RETRY_AFTER_SECONDS}
+        headers |= {"Retry-After": RETRY_AFTER_SECONDS}
     return Response(body.encode(), status, headers, HTML)
 
 

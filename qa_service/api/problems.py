@@ -15,7 +15,7 @@ from qa_service.errors import QaError
 MEDIA_TYPE = "application/problem+json"
 _NAME_LENGTH = 40
 _MAX_ERRORS = 10
-_RETRY_AFTER_SECONDS = "1"
+RETRY_AFTER_SECONDS = "1"
 _FALLBACK_CODES = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 415: "media-type"}
 
 
@@ -48,7 +48,7 @@ def respond(described: Problem, headers: dict[str, str] | None = None) -> Respon
     body = json.dumps(described.model_dump(exclude_none=True), ensure_ascii=True).encode()
     sent = dict(headers or {})
     if described.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        sent.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
+        sent.setdefault("Retry-After", RETRY_AFTER_SECONDS)
     return Response(body, described.status, sent, MEDIA_TYPE)
 
 

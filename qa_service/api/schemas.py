@@ -28,11 +28,11 @@ _ANSWER_HTML = (
     "tbody tr th td dl dt dd hr and a[href] to http, https, mailto or tel; no other element or attribute."
 )
 
+# What names a language (BCP 47), for bodies and addresses.
+LANGUAGE_CHARS, LANGUAGE_PATTERN = 35, r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$"
 Language = Annotated[
     str | None,
-    Field(
-        description="Only entries in this language (BCP 47).", max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$"
-    ),
+    Field(description="Only entries in this language (BCP 47).", max_length=LANGUAGE_CHARS, pattern=LANGUAGE_PATTERN),
 ]
 Top = Annotated[int, Field(ge=1, le=MAX_TOP, strict=True, description="How many entries come back at most.")]
 Tags = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)]
