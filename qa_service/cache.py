@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cachetools import LRUCache
 
@@ -24,14 +24,16 @@ class VectorCache:
         self._held: LRUCache[bytes, Floats] = LRUCache(max_bytes, getsizeof=lambda vector: vector.nbytes + _OVERHEAD)
         self._lock = threading.Lock()
 
-    def get(self, question: str, embed: Callable[[str], Floats]) -> Floats:
-        """The vector of a normalised question, embedded if it is not held; shape (dimension,)."""
-        key = hashlib.blake2b(question.encode(), digest_size=16).digest()
+    def get(self, questions: Sequence[str], embed: Callable[[Sequence[str]], Floats]) -> list[Floats]:
+        """The vectors of normalised questions, each of shape (dimension,); those that are not held are embedded together."""
+        keys = [hashlib.blake2b(question.encode(), digest_size=16).digest() for question in questions]
         with self._lock:
-            vector = self._held.get(key)
-        if vector is None:
-            vector = embed(question)
-            if vector.nbytes + _OVERHEAD <= self._held.maxsize:
-                with self._lock:
-                    self._held[key] = vector
-        return vector
+            found = {key: self._held.get(key) for key in keys}
+        wanted = {key: question for key, question in zip(keys, questions, strict=True) if found[key] is None}
+        if wanted:
+            for key, vector in zip(wanted, embed([*wanted.values()]), strict=True):
+                found[key] = vector
+                if vector.nbytes + _OVERHEAD <= self._held.maxsize:
+                    with self._lock:
+                        self._held[key] = vector.copy()  # not a row that keeps the others' memory
+        return [vector for key in keys if (vector := found[key]) is not None]

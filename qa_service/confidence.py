@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any
 
@@ -142,14 +142,13 @@ class Calibration:
 class Examination:
     """The candidates for one question, best first; every array has shape (candidates,).
 
-    `places` are their places among the entries. `similarity` is the cosine to the closest published wording, `wordings`
+    `places` are their places among the entries. `closest` gives, for a rank, the cosine to the closest published wording and
     its number. `novelty` is how much nearer the question is to the best entry than to questions known to be unanswerable.
     """
 
     places: NDArray[np.int64]
     signals: Signals
-    similarity: Doubles
-    wordings: NDArray[np.int64]
+    closest: Callable[[int], tuple[float, int]]
     novelty: float
     score: Doubles
     evidence: Doubles
@@ -231,7 +230,10 @@ def joint_confidence(confidence: Doubles, calibration: Calibration) -> float:
     """The chance that at least one contender answers the question, taken as independent; what the threshold is for."""
     if not len(confidence):
         return 0.0
-    running = contenders(confidence, calibration)
+    return _joint(confidence, contenders(confidence, calibration))
+
+
+def _joint(confidence: Doubles, running: int) -> float:
     return 1.0 - math.prod(1.0 - float(c) for c in confidence[:running])
 
 
@@ -244,9 +246,9 @@ def decide(confidence: Doubles, calibration: Calibration) -> tuple[Outcome, int,
     """
     if not len(confidence):
         return Outcome.ABSTAINED, 0, Rule.NOTHING
-    joint = joint_confidence(confidence, calibration)
+    running = contenders(confidence, calibration)
+    joint = _joint(confidence, running)
     if joint < calibration.answer_threshold:
         near = joint >= calibration.answer_threshold / 2.0
         return Outcome.ABSTAINED, 0, Rule.CLOSE_MISS if near else Rule.GAP
-    running = contenders(confidence, calibration)
     return (Outcome.ANSWERED, 1, Rule.CLEAR) if running == 1 else (Outcome.AMBIGUOUS, running, Rule.SEVERAL)

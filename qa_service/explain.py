@@ -49,7 +49,7 @@ def explain(snapshot: Snapshot, question: str, found: Examination, rule: Rule, s
     return replace(
         nothing,
         entry_id=snapshot.entries[place].id,
-        matched=snapshot.wordings[place][int(found.wordings[0])],
+        matched=snapshot.wordings[place][found.closest(0)[1]],
         parts=tuple(
             Part(name, float(getattr(found.signals, name)[0]), weights[name], float(added[0]))
             for name, added in adds.items()

@@ -21,7 +21,7 @@ from qa_service.signals import SignalReader
 from qa_service.vectors.base import NO_ROW
 
 MAX_TOP = 20
-# Up to this many rows, every entry is scored. Beyond, each signal proposes its best and those are scored the same way.
+# In an index of more rows than are all compared, each signal proposes its best, and those are scored the same way.
 _CANDIDATE_ROWS = 1_024
 _CANDIDATE_LEXICAL = 256
 
@@ -81,7 +81,7 @@ class Retriever:
         """
         # First everything that is embedded, then what comes after: each finds its code in the processor's caches.
         questions = [checked_question(query.text) for query in queries]
-        vectors = [self._cache.get(question, self._embed) for question in questions]
+        vectors = self._cache.get(questions, self.snapshot.encoder.encode_queries)
         return [self._answer(*asked) for asked in zip(queries, questions, vectors, strict=True)]
 
     def entry(self, entry_id: str) -> Entry:
@@ -115,7 +115,8 @@ class Retriever:
             QuestionError: the question can't be asked.
         """
         question = checked_question(query.text)
-        return self._examine(query, question, self._cache.get(question, self._embed), struck_out)
+        vector = self._cache.get([question], self.snapshot.encoder.encode_queries)[0]
+        return self._examine(query, question, vector, struck_out)
 
     def _examine(self, query: Query, question: str, vector: Floats, struck_out: int | None = None) -> Examination:
         calibration = self.snapshot.calibration
@@ -127,25 +128,21 @@ class Retriever:
             allowed[struck_out] = False
         places = self._candidates(vector, entry_words, allowed)
         wording_words = self.snapshot.wording_lexicon.bag(terms)
-        signals, similarity, wordings = self._signals.read(vector, entry_words, wording_words, places)
-        score = scores(signals, calibration.weights)
-        proof = evidence(score)
+        reading = self._signals.read(vector, entry_words, wording_words, places)
+        score = scores(reading.signals, calibration.weights)
         order = np.argsort(-score, kind="stable")
-        fresh = self._signals.novelty(vector, int(places[order[0]])) if len(places) else 0.0
+        score = score[order]
+        proof = evidence(score)
+        fresh = reading.novelty(int(order[0])) if len(places) else 0.0
         return Examination(
             places=places[order],
-            signals=signals.take(order),
-            similarity=similarity[order],
-            wordings=wordings[order],
+            signals=reading.signals.take(order),
+            closest=lambda rank: reading.closest(int(order[rank])),
             novelty=fresh,
-            score=score[order],
-            evidence=proof[order],
-            confidence=calibration.logistic.all(proof, fresh)[order],
+            score=score,
+            evidence=proof,
+            confidence=calibration.logistic.all(proof, fresh),
         )
-
-    def _embed(self, question: str) -> Floats:
-        vector: Floats = self.snapshot.encoder.encode_queries([question])[0]
-        return vector
 
     def _answer(self, query: Query, question: str, vector: Floats) -> Result:
         found = self._examine(query, question, vector)
@@ -153,16 +150,18 @@ class Retriever:
         spoken = None if query.language else detect(query.text)
         if spoken is not None and spoken not in self._spoken:
             outcome, count, rule = Outcome.ABSTAINED, 0, Rule.LANGUAGE
-        matches = [
-            Match(
-                entry=self.snapshot.entries[place],
-                score=float(found.score[rank]),
-                similarity=float(found.similarity[rank]),
-                confidence=float(found.confidence[rank]),
-                matched=self.snapshot.wordings[place][found.wordings[rank]],
+        matches = []
+        for rank, place in enumerate(found.places[: query.top].tolist()):
+            similarity, wording = found.closest(rank)
+            matches.append(
+                Match(
+                    entry=self.snapshot.entries[place],
+                    score=float(found.score[rank]),
+                    similarity=similarity,
+                    confidence=float(found.confidence[rank]),
+                    matched=self.snapshot.wordings[place][wording],
+                )
             )
-            for rank, place in enumerate(found.places[: query.top].tolist())
-        ]
         told = explain(self.snapshot, query.text, found, rule, spoken) if query.explain else None
         languages = self.snapshot.manifest.languages
         return Result(outcome, tuple(matches[:count]), tuple(matches[count:]), self.version, languages, told)
@@ -194,11 +193,10 @@ class Retriever:
 
     def _candidates(self, vector: Floats, entry_words: Bag, allowed: Mask | None) -> Ints:
         """The places of the entries to score, ascending."""
+        if self._signals.compares_all:
+            return self._signals.everything if allowed is None else np.flatnonzero(allowed)
         rows_allowed = None if allowed is None else allowed[self._row_entries]
-        k = min(_CANDIDATE_ROWS, len(self._row_entries))
-        rows = self.snapshot.index.search(vector[None, :], k, rows_allowed)[1][0]
-        places = self._row_entries[rows[rows != NO_ROW]]
-        if len(self._row_entries) > _CANDIDATE_ROWS:
-            worded = self.snapshot.entry_lexicon.leaders(entry_words, _CANDIDATE_LEXICAL, allowed)
-            places = np.concatenate((places, worded))
-        return np.unique(places)
+        rows = self.snapshot.index.search(vector[None, :], _CANDIDATE_ROWS, rows_allowed)[1][0]
+        near = self._row_entries[rows[rows != NO_ROW]]
+        worded = self.snapshot.entry_lexicon.leaders(entry_words, _CANDIDATE_LEXICAL, allowed)
+        return np.unique(np.concatenate((near, worded)))

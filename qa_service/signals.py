@@ -10,10 +10,11 @@ from qa_service.artifact.read import Snapshot
 from qa_service.confidence import Doubles, Signals, novelty
 from qa_service.domain import Floats, Ints, Mask
 from qa_service.lexical import Bag
+from qa_service.vectors.base import bounded
 
+# Up to this many rows, all are compared with a question, whatever narrows it: that takes some 20 microseconds.
+ALL_ROWS = 1_024
 _NEAREST = 3
-# Copying a row costs about as much as four cosines, so more than a quarter of the rows are not picked out but all computed.
-_PICKED_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,44 @@ class Layout:
     """Where the wordings of some entries lie.
 
     `rows` are their numbers among all wordings, entry by entry; those of one entry begin at `firsts` (shape (places,)) and
-    are `counts` many. `published` tells which of `rows` are published wordings and not learned ones. `answerless` are the
-    entries without an answer text. `whole` says that these are all entries there are.
+    are `counts` many, published ones first and learned ones then. `answerless` are the entries without an answer text, of
+    which there may be some. `whole` says that these are all entries there are.
     """
 
     places: Ints
     counts: Ints
     firsts: Ints
     rows: Ints
-    published: Mask
     answerless: Mask
+    some_answerless: bool
     whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read for one question and some candidates.
+
+    `wordings` are the cosines to the wordings of `layout`, `unanswerable` those to the questions that are known to be
+    unanswerable.
+    """
+
+    signals: Signals
+    wordings: Floats
+    layout: Layout
+    published_counts: Ints
+    unanswerable: Floats
+
+    def closest(self, candidate: int) -> tuple[float, int]:
+        """The cosine of a candidate's closest published wording, and its number; of equal ones the first."""
+        first = int(self.layout.firsts[candidate])
+        published = self.wordings[first : first + int(self.published_counts[candidate])]
+        number = int(published.argmax())
+        return float(published[number]), number
+
+    def novelty(self, candidate: int) -> float:
+        """How much nearer the question is to a candidate's wordings than to the questions known to be unanswerable."""
+        first = int(self.layout.firsts[candidate])
+        return novelty(self.wordings[first : first + int(self.layout.counts[candidate])], self.unanswerable)
 
 
 class SignalReader:
@@ -40,12 +68,13 @@ class SignalReader:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._answerless = np.array([not entry.answer for entry in snapshot.entries], dtype=np.bool_)
-        size = len(snapshot.entries)
-        self._passages, self._wordings = snapshot.vectors[:size], snapshot.vectors[size:]
-        self._everything = self._layout(np.arange(size), whole=True)
+        self._size = len(snapshot.entries)
+        self.compares_all = len(snapshot.vectors) <= ALL_ROWS
+        self.everything = np.arange(self._size)
+        self._everything = self._layout(self.everything, whole=True)
 
-    def read(self, vector: Floats, entry_words: Bag, wording_words: Bag, places: Ints) -> tuple[Signals, Doubles, Ints]:
-        """The signals of the candidates, and for each the cosine and number of its closest published wording.
+    def read(self, vector: Floats, entry_words: Bag, wording_words: Bag, places: Ints) -> Reading:
+        """The signals of the candidates.
 
         Args:
             vector: the question's, shape (dimension,).
@@ -54,27 +83,32 @@ class SignalReader:
             places: of the candidates among the entries, ascending.
         """
         held, layout = self._snapshot, self._of(places)
-        cosines = _cosines(self._wordings, layout.rows, vector, layout.whole)
-        passage = _cosines(self._passages, places, vector, layout.whole).astype(np.float64)
-        if layout.answerless.any():
+        cosines, passages = self._cosines(vector, layout)
+        prototypes = held.prototypes if layout.whole else held.prototypes[places]
+        passage = passages.astype(np.float64)
+        if layout.some_answerless:
             # An entry without an answer text has no passage of its own; its three nearest wordings stand for one.
             passage[layout.answerless] = _mean_of_nearest(cosines, layout)[layout.answerless]
-        similarity, closest = _closest(np.where(layout.published, cosines, -2.0), layout)
         words = held.wording_lexicon.scores_of(wording_words, layout.rows, layout.whole)
         signals = Signals(
             wording=_best(cosines, layout).astype(np.float64),
             passage=passage,
-            prototype=_cosines(held.prototypes, places, vector, layout.whole).astype(np.float64),
+            prototype=bounded(np.vecdot(prototypes, vector)).astype(np.float64),
             entry_words=held.entry_lexicon.scores_of(entry_words, places, layout.whole).astype(np.float64),
             wording_words=_best(words, layout).astype(np.float64),
         )
-        return signals, similarity, closest
+        unanswerable = bounded(np.vecdot(held.unanswerable, vector))
+        return Reading(signals, cosines, layout, held.published_counts[places], unanswerable)
 
-    def novelty(self, vector: Floats, place: int) -> float:
-        """How much nearer a question is to an entry's wordings than to the questions known to be unanswerable."""
-        held = self._snapshot
-        start, count = int(held.wording_starts[place]), int(held.wording_counts[place])
-        return novelty(_products(held.vectors[start : start + count], vector), _products(held.unanswerable, vector))
+    def _cosines(self, vector: Floats, layout: Layout) -> tuple[Floats, Floats]:
+        """The cosines to the wordings and passages of a layout."""
+        index, size = self._snapshot.index, self._size
+        if not self.compares_all:
+            return index.cosines(vector, layout.rows + size), index.cosines(vector, layout.places)
+        cosines = index.cosines(vector)
+        if layout.whole:
+            return cosines[size:], cosines[:size]
+        return cosines[size:][layout.rows], cosines[layout.places]
 
     def _of(self, places: Ints) -> Layout:
         return self._everything if len(places) == len(self._everything.places) else self._layout(places)
@@ -85,8 +119,8 @@ class SignalReader:
         firsts = np.cumsum(counts) - counts
         within = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
         rows = np.repeat(held.wording_starts[places] - len(held.entries), counts) + within
-        published = within < np.repeat(held.published_counts[places], counts)
-        return Layout(places, counts, firsts, rows, published, self._answerless[places], whole)
+        answerless = self._answerless[places]
+        return Layout(places, counts, firsts, rows, answerless, bool(answerless.any()), whole)
 
 
 def _best(values: Floats, layout: Layout) -> Floats:
@@ -111,22 +145,3 @@ def _mean_of_nearest(cosines: Floats, layout: Layout) -> Doubles:
         total[there] += best[there]
         left[(layout.firsts + number)[there]] = -np.inf
     return total / np.minimum(layout.counts, _NEAREST)
-
-
-def _cosines(matrix: Floats, rows: Ints, vector: Floats, whole: bool) -> Floats:
-    """Cosines to some rows, ascending, or to all; the same to the last digit however many rows there are."""
-    if whole:
-        return _products(matrix, vector)
-    picked = len(rows) * _PICKED_SHARE < len(matrix)
-    return _products(matrix[rows], vector) if picked else _products(matrix, vector)[rows]
-
-
-def _products(matrix: Floats, vector: Floats) -> Floats:
-    """Cosines to all rows, in [-1, 1]; rounding may carry a product of unit vectors past the ends.
-
-    `vecdot` sums each row by itself. A product of matrix and vector sums in an order that depends on how many rows there
-    are, which would give an entry another last digit among other candidates.
-    """
-    products: Floats = np.vecdot(matrix, vector)
-    np.minimum(products, 1.0, out=products)
-    return np.maximum(products, -1.0, out=products)

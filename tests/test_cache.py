@@ -23,17 +23,17 @@ class Embedding:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, question: str) -> Floats:
-        self.asked.append(question)
-        return np.full(FLOATS, len(question), dtype=np.float32)
+    def __call__(self, questions: Sequence[str]) -> Floats:
+        self.asked += questions
+        return np.stack([np.full(FLOATS, len(question), dtype=np.float32) for question in questions])
 
 
 def test_a_question_is_embedded_once() -> None:
     """The second time its vector is there."""
     cache, embed = VectorCache(4_000), Embedding()
-    first, second = cache.get("what is red", embed), cache.get("what is red", embed)
-    assert first is second
-    assert cache.get("what is blue", embed)[0] == 12.0
+    first, second = (cache.get(["what is red"], embed)[0].tolist() for _ in range(2))
+    assert first == second == [11.0] * FLOATS
+    assert cache.get(["what is blue"], embed)[0][0] == 12.0
     assert embed.asked == ["what is red", "what is blue"]
 
 
@@ -41,7 +41,7 @@ def test_the_least_recently_asked_goes_first() -> None:
     """Three fit into 1,200 bytes; the fourth takes the place of the one that was asked longest ago."""
     cache, embed = VectorCache(1_200), Embedding()
     for question in ("a", "bb", "ccc", "a", "dddd", "a", "bb"):
-        cache.get(question, embed)
+        cache.get([question], embed)
     assert embed.asked == ["a", "bb", "ccc", "dddd", "bb"]
 
 
@@ -49,8 +49,17 @@ def test_the_least_recently_asked_goes_first() -> None:
 def test_a_cache_too_small_for_one_vector_keeps_none(max_bytes: int) -> None:
     """It embeds each time and fails never."""
     cache, embed = VectorCache(max_bytes), Embedding()
-    assert [cache.get("a", embed)[0] for _ in range(2)] == [1.0, 1.0]
+    assert [cache.get(["a"], embed)[0][0] for _ in range(2)] == [1.0, 1.0]
     assert embed.asked == ["a", "a"]
+
+
+def test_what_is_not_held_is_embedded_together() -> None:
+    """Of several questions, those that were asked before are taken from it, and equal ones are embedded once."""
+    cache, embed = VectorCache(4_000), Embedding()
+    cache.get(["bb"], embed)
+    got = cache.get(["a", "bb", "ccc", "a"], embed)
+    assert [vector[0] for vector in got] == [1.0, 2.0, 3.0, 1.0]
+    assert embed.asked == ["bb", "a", "ccc"]
 
 
 def test_threads_share_it() -> None:
@@ -58,7 +67,7 @@ def test_threads_share_it() -> None:
     cache, embed = VectorCache(2_000), Embedding()
     questions = ["x" * (1 + i % 9) for i in range(2_000)]
     with ThreadPoolExecutor(8) as pool:
-        got = list(pool.map(lambda q: float(cache.get(q, embed)[0]), questions))
+        got = list(pool.map(lambda q: float(cache.get([q], embed)[0][0]), questions))
     assert got == [float(len(q)) for q in questions]
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_service import retriever as module
+from qa_service import signals
 from qa_service import text as strings
 from qa_service.artifact import publish
 from qa_service.artifact.read import read
@@ -200,6 +201,7 @@ def test_candidates_are_scored_as_all_entries_are(
     query = Query(" ".join(words), top=5)
     exact = Retriever(snapshot).examine(query)
     with monkeypatch.context() as patch:
+        patch.setattr(signals, "ALL_ROWS", 64)
         patch.setattr(module, "_CANDIDATE_ROWS", 64)
         patch.setattr(module, "_CANDIDATE_LEXICAL", 32)
         some = Retriever(snapshot).examine(query)
@@ -249,8 +251,9 @@ def test_signals_equal_a_loop_over_everything(large: Path, question: str) -> Non
         weighted = sum(w * x for w, x in zip(astuple(snapshot.calibration.weights), expected, strict=True))
         assert found.score[rank] == pytest.approx(weighted, abs=2e-6)
         published = fakes.vectors(snapshot.wordings[place]) @ vector
-        assert found.similarity[rank] == pytest.approx(published.max(), abs=1e-6)
-        assert published[found.wordings[rank]] == pytest.approx(published.max(), abs=1e-6)
+        similarity, number = found.closest(rank)
+        assert similarity == pytest.approx(published.max(), abs=1e-6)
+        assert published[number] == pytest.approx(published.max(), abs=1e-6)
 
 
 def test_an_examination_is_in_order_of_the_score(large: Path) -> None:
@@ -283,7 +286,7 @@ def test_a_learned_question_counts_but_is_not_shown(taught: Retriever) -> None:
     assert [found.signals.wording[0], found.signals.wording_words[0]] == pytest.approx(
         [1.0, 1 / (1 + share(2))], abs=1e-6
     )
-    assert found.similarity[0] == pytest.approx(0.0, abs=1e-6)
+    assert found.closest(0)[0] == pytest.approx(0.0, abs=1e-6)
     result = taught.ask([Query("five six", top=1)])[0]
     (best,) = (*result.answers, *result.related)
     assert (best.entry.id, best.matched) == ("beta", "What is beta?")
@@ -337,7 +340,9 @@ def test_an_entry_struck_out_is_no_candidate(taught: Retriever) -> None:
     assert whole.places[0] == 1
     assert whole.places[keep].tolist() == without.places.tolist() == [2, 0]
     assert whole.score[keep].tolist() == without.score.tolist()
-    assert whole.similarity[keep].tolist() == without.similarity.tolist()
+    assert [whole.closest(rank) for rank in np.flatnonzero(keep).tolist()] == [
+        without.closest(rank) for rank in range(2)
+    ]
     assert np.array_equal(evidence(without.score), without.evidence)
     # The best is gamma now, whose answer is the shortest: it shares "what is" with the question, as "what is seven" does.
     assert without.novelty == pytest.approx(2 / math.sqrt(12) - (2 / math.sqrt(12) + 0.0) / 2, abs=1e-6)

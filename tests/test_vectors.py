@@ -101,3 +101,36 @@ def test_cosines_stay_between_the_ends(name: str) -> None:
     assert np.all(np.abs(scores) <= 1.0)
     assert np.allclose(1.0, scores[:64, 0], atol=1e-6)
     assert np.allclose(-1.0, scores[64:, -1], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("some", [None, [0], [3, 59, 4, 3], []])
+def test_cosines_are_brute_force(name: str, some: list[int] | None) -> None:
+    """The cosines of a query to all rows, or to some in their order, are the oracle's."""
+    data, query = unit_rows(60, dimension=33), unit_rows(1, dimension=33, seed=3)[0]
+    rows = None if some is None else np.array(some, dtype=np.int64)
+    got = vectors.engine(name).build(data).cosines(query, rows)
+    expected = data.astype(np.float64) @ query.astype(np.float64)
+    assert got.dtype == np.float32
+    assert np.allclose(expected if some is None else expected[some], got, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("dimension", [33, 100, 384])
+def test_a_cosine_does_not_depend_on_its_neighbours(name: str, dimension: int) -> None:
+    """Among all rows and among some it has the same bits; and it stays between the ends."""
+    data, some = unit_rows(50, dimension), np.arange(1, 50, 3)
+    index = vectors.engine(name).build(data)
+    for query in (*data, *-data):
+        whole = index.cosines(query)
+        assert np.array_equal(whole[some], index.cosines(query, some))
+        assert np.array_equal(whole[7:8], index.cosines(query, np.array([7])))
+        assert np.all(np.abs(whole) <= 1.0)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_cosines_to_a_row_that_is_not_there(name: str) -> None:
+    """They are refused; whatever lies behind the last row in memory is not read."""
+    index = vectors.engine(name).build(unit_rows(5))
+    with pytest.raises(IndexError):
+        index.cosines(unit_rows(1)[0], np.array([5]))

@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, Self
 
+import numpy as np
+
 from qa_service.domain import Floats, Ints, Mask
 
 NO_ROW = -1
+
+
+def bounded(cosines: Floats) -> Floats:
+    """Cosines kept in [-1, 1], in place; rounding may carry a product of unit vectors past the ends."""
+    np.minimum(cosines, 1.0, out=cosines)
+    return np.maximum(cosines, -1.0, out=cosines)
 
 
 class VectorIndex(Protocol):
@@ -45,5 +53,17 @@ class VectorIndex(Protocol):
         Returns:
             Cosines in [-1, 1], shape (n, k), descending, and their rows, shape (n, k). Places beyond the last allowed
             row hold `NO_ROW` and minus infinity.
+        """
+        ...
+
+    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
+        """The cosines of one query to some rows, each the same to the last digit whatever rows stand beside it.
+
+        Args:
+            query: shape (dimension,), float32, unit length.
+            rows: which, shape (n,); None for all.
+
+        Returns:
+            Shape (n,), float32, in [-1, 1].
         """
         ...

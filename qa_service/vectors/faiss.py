@@ -19,7 +19,7 @@ import faiss  # its stubs lag behind: they know no search parameters
 import numpy as np
 
 from qa_service.domain import Floats, Ints, Mask
-from qa_service.vectors.base import NO_ROW
+from qa_service.vectors.base import NO_ROW, bounded
 
 # Up to this many rows, all are compared: of 384 numbers each, that stays near a millisecond.
 FLAT_ROWS = 20_000
@@ -37,6 +37,9 @@ _PARAPHRASE_COSINES = (0.5, 0.9)
 _TRAINING_ROWS = 131_072
 _BLOCK_ROWS = 16_384
 _SEED = 20_241
+# Of the library's ways to read such codes: query by query, with a reservoir of the best. Left to itself it takes one that is made
+# for many queries, an eighth slower for one.
+_ONE_QUERY = 11
 
 _faiss: Any = faiss
 # OpenMP's count before anything has set it: the processors that this process may use.
@@ -48,8 +51,11 @@ class FaissIndex:
 
     def __init__(self, index: Any, vectors: Floats) -> None:  # noqa: ANN401 (faiss has no types)
         self._index = index
-        self._vectors = vectors
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)  # a view, also of a memory map
+        self._first = _faiss.swig_ptr(self._vectors)
         self._inverted = isinstance(index, _faiss.IndexIVF)
+        if self._inverted:
+            index.implem = _ONE_QUERY
 
     @classmethod
     def build(cls, vectors: Floats) -> Self:
@@ -99,6 +105,23 @@ class FaissIndex:
             rows[number, : len(found)] = found[:k]
         return scores, rows
 
+    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
+        query = np.ascontiguousarray(query)
+        size, dimension = self._vectors.shape
+        if rows is None:
+            found = np.empty(size, dtype=np.float32)
+            out, vector = _faiss.swig_ptr(found), _faiss.swig_ptr(query)
+            _faiss.fvec_inner_products_ny(out, vector, self._first, dimension, size)
+            return bounded(found)
+        # The library checks nothing here: a row beyond the last would be read from whatever memory lies there.
+        if len(rows) and (rows.min() < 0 or rows.max() >= size):
+            raise IndexError(f"there are {size} rows")
+        _faiss.omp_set_num_threads(1)  # as in `search`
+        found, rows = np.empty(len(rows), dtype=np.float32), np.ascontiguousarray(rows, dtype=np.int64)
+        out, vector, places = map(_faiss.swig_ptr, (found, query, rows))
+        _faiss.fvec_inner_products_by_idx(out, vector, self._first, places, dimension, 1, len(rows))
+        return bounded(found)
+
     def _proposed(self, query: Floats, k: int, allowed: Mask | None) -> Ints:
         """The rows that may be the best, ascending: at least k of them, or all that are allowed."""
         index, size = self._index, len(self._vectors)
@@ -120,7 +143,7 @@ class FaissIndex:
 
     def _ranked(self, query: Floats, rows: Ints) -> tuple[Floats, Ints]:
         """Rows, given ascending, by their cosines, best first."""
-        cosines = np.clip(np.vecdot(self._vectors.take(rows, axis=0), query), -1.0, 1.0)
+        cosines = self.cosines(query, rows)
         order = np.argsort(-cosines, kind="stable")
         return cosines[order], rows[order]
 

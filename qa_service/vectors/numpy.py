@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from qa_service.domain import Floats, Ints, Mask
-from qa_service.vectors.base import NO_ROW
+from qa_service.vectors.base import NO_ROW, bounded
 
 
 class NumpyIndex:
@@ -41,3 +41,8 @@ class NumpyIndex:
             np.pad(best, padding, constant_values=-np.inf),
             np.pad(rows, padding, constant_values=NO_ROW),
         )
+
+    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
+        # `vecdot` sums each row by itself. A product of matrix and vector sums in an order that depends on how many rows
+        # there are.
+        return bounded(np.vecdot(self._vectors if rows is None else self._vectors[rows], query))

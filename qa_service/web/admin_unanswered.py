@@ -82,10 +82,12 @@ class Grouper:
         return Collected(clusters, tuple(asked.values()))
 
     def _encode(self, texts: Sequence[str], snapshot: Snapshot) -> Floats:
-        def vector(text: str) -> Floats:
-            return self._vectors.get(f"{snapshot.version} {text}", lambda _: snapshot.encoder.encode_queries([text])[0])
+        mark = f"{snapshot.version} "  # another version may have another encoder
 
-        return np.stack([vector(text) for text in texts])
+        def embed(marked: Sequence[str]) -> Floats:
+            return snapshot.encoder.encode_queries([text.removeprefix(mark) for text in marked])
+
+        return np.stack(self._vectors.get([mark + text for text in texts], embed))
 
 
 def _counted(records: Sequence[Unanswered]) -> dict[str, Asked]:
