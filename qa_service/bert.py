@@ -1,10 +1,10 @@
 """A BERT encoder as a graph of 8-bit matrix products, written node by node. It runs at the build only.
 
 Each row of activations (a token) has a scale of its own, so a vector depends on its text alone, not on what shares a run; each
-column of weights has one too. Where one channel towers above the rest it is scaled down before it is rounded, and the weights
-that read it are scaled up (Xiao et al., "SmoothQuant", ICML 2023, equation 4). ONNX Runtime's own dynamic quantisation has one
-scale for all tokens, and its blockwise product computes 3 times longer than the products themselves take;
-benchmarks/speed/LOG.md has the figures.
+column of weights has one too. So several texts may lie end to end in one run, where attention keeps them apart. A channel that
+towers above the rest is scaled down before it is rounded, and the weights that read it are scaled up (Xiao et al., "SmoothQuant",
+ICML 2023, equation 4). ONNX Runtime's own dynamic quantisation has one scale for all tokens, and its blockwise product computes 3
+times longer than the products themselves take; benchmarks/speed/LOG.md has the figures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa_service import graphs
+from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER
 from qa_service.domain import Floats
 
 if TYPE_CHECKING:
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.int8]
 
 _POOLINGS = ("mean", "cls")
-_OPSET = 19
-_IR_VERSION = 9
+_OPSET = 23
+_IR_VERSION = 11
+# How many texts the second graph takes in a run. More gain little: benchmarks/speed/LOG.md.
+_TOGETHER = 4
 _CONTRIBUTED = "com.microsoft"
 # Processors without dot-product instructions add two products of bytes in 16 bits, which saturate. At 112 levels instead of 127
 # next to none do, so that every processor gives nearly the same vectors; benchmarks/speed/LOG.md has the figures.
 _LEVELS = 112
 _ZERO = _LEVELS + 1
-# GELU never falls below -0.16998; its rows are rounded from there up, with a zero point each.
+# GELU never falls below -0.16998, so a few levels below zero are enough for its rows.
 _GELU_LOWEST = 0.17
-_GELU_LEVELS = 2 * _LEVELS
+_GELU_ZERO = 28
+_GELU_LEVELS = 2 * _LEVELS - _GELU_ZERO
 # Texts of random tokens show which channels tower; real ones, 300 of the seed, gave the same cosines.
 _SAMPLE_TEXTS = 32
 _SAMPLE_TOKENS = 24
@@ -56,13 +60,22 @@ def is_supported(model: SentenceTransformer) -> bool:
 
 
 def write(model: SentenceTransformer, folder: Path) -> None:
-    """Write the graph: token ids, shape (texts, tokens), to unit vectors, shape (texts, dimension), without padding."""
+    """Write two graphs over the same weights, both without padding.
+
+    `ENCODER` takes token ids, shape (1, tokens), to a unit vector, shape (1, dimension). `ENCODER_TOGETHER` takes four texts
+    that lie end to end: `ids` and `positions` of their tokens, shape (all tokens,), and their `lengths`, shape (4,), each at
+    least 1, to unit vectors, shape (4, dimension). A text gets the same vector from either, to the last bit.
+    """
     transformer: Any = model[0]
     weights = {
         name: tensor.detach().cpu().float().numpy() for name, tensor in transformer.auto_model.state_dict().items()
     }
-    graph = _Bert(weights, transformer.auto_model.config, _channel_peaks(model)).build(str(model[1].pooling_mode))
-    graphs.save(graph, folder)
+    config, peaks, pooling = transformer.auto_model.config, _channel_peaks(model), str(model[1].pooling_mode)
+    built = {
+        name: _Bert(weights, config, peaks, texts).build(pooling)
+        for name, texts in ((ENCODER, 1), (ENCODER_TOGETHER, _TOGETHER))
+    }
+    graphs.save(built, folder)
 
 
 def smoothing(peaks: Floats, weights: Floats) -> Floats:
@@ -114,60 +127,86 @@ def _channel_peaks(model: SentenceTransformer) -> dict[str, Floats]:
 
 
 class _Bert:
-    """Builds the graph of one model. Between the embeddings and the pooling, tensors have shape (all tokens, width)."""
+    """Builds a graph of one model. Between the embeddings and the pooling, tensors have shape (all tokens, width)."""
 
-    def __init__(self, weights: dict[str, Floats], config: Any, peaks: dict[str, Floats]) -> None:  # noqa: ANN401 (transformers')
+    def __init__(self, weights: dict[str, Floats], config: Any, peaks: dict[str, Floats], texts: int) -> None:  # noqa: ANN401 (transformers')
         self._weights = weights
         self._config = config
         self._peaks = peaks
+        self._texts = texts
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._per_row = self._constant("axis_1", np.array([1], np.int64))
         self._one = self._constant("one", np.array(1.0, np.float32))
         self._zero = self._constant("zero", np.array(_ZERO, np.uint8))
+        self._gelu_zero = self._constant("gelu_zero", np.array(_GELU_ZERO, np.uint8))
         self._level = self._constant("level", np.array(1.0 / _LEVELS, np.float32))
-        self._lowest = self._constant("gelu_lowest", np.array(_GELU_LOWEST, np.float32))
 
     def build(self, pooling: str) -> onnx.ModelProto:
         """The whole graph."""
-        from onnx import TensorProto, helper  # noqa: PLC0415 (only a build has it)
+        from onnx import helper  # noqa: PLC0415 (only a build has it)
 
+        inputs, ids, positions = self._inputs()
         width = self._config.hidden_size
-        shape = self._node("Shape", "input_ids")
         self._flat = self._constant("flat", np.array([-1, width], np.int64))
-        self._deep = self._node("Concat", shape, self._constant("width", np.array([width], np.int64)), axis=0)
-        self._zeros = self._node("Expand", self._zero, self._node("ReduceProd", shape, keepdims=1))
-        x = self._embeddings(shape)
+        self._joined = self._constant("joined", np.array([1, -1, 3 * width], np.int64))
+        rows = self._node("Concat", self._node("Shape", ids), self._per_row, axis=0)
+        self._zeros, self._gelu_zeros = (self._node("Expand", z, rows) for z in (self._zero, self._gelu_zero))
+        x = self._embeddings(ids, positions)
         for number in range(self._config.num_hidden_layers):
             x = self._layer(x, f"encoder.layer.{number}.")
-        x = self._node("Reshape", x, self._deep)
-        if pooling == "mean":
-            pooled = self._node("ReduceMean", x, self._per_row, keepdims=0)
-        else:
-            pooled = self._node("Gather", x, self._constant("first", np.array(0, np.int64)), axis=1)
+        pooled = self._joint([self._pooled(text, pooling) for text in self._apart(x, 0)], 0)
         self._nodes.append(helper.make_node("LpNormalization", [pooled], ["embedding"], axis=-1, p=2))
-        graph = helper.make_graph(
-            self._nodes,
-            "bert",
-            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", width])],
-            list(self._constants.values()),
-        )
+        outputs = [helper.make_tensor_value_info("embedding", _types().FLOAT, [self._texts, width])]
+        graph = helper.make_graph(self._nodes, "bert", inputs, outputs, list(self._constants.values()))
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIBUTED, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
 
-    def _embeddings(self, shape: str) -> str:
-        """Words, places and the one kind of token; the table of words in float16, with an error below 0.05 %."""
-        from onnx import TensorProto  # noqa: PLC0415 (only a build has it)
+    def _inputs(self) -> tuple[list[onnx.ValueInfoProto], str, str]:
+        """The graph's inputs, and the ids and places of all tokens, each of shape (all tokens,)."""
+        from onnx import helper  # noqa: PLC0415 (only a build has it)
 
+        def integers(name: str, *shape: int | str) -> onnx.ValueInfoProto:
+            return helper.make_tensor_value_info(name, _types().INT64, shape)
+
+        if self._texts > 1:
+            return (
+                [integers("ids", "all"), integers("positions", "all"), integers("lengths", self._texts)],
+                "ids",
+                "positions",
+            )
+        ids = self._node("Reshape", "input_ids", self._constant("line", np.array([-1], np.int64)))
+        zero, one = (self._constant(f"number_{i}", np.array(i, np.int64)) for i in range(2))
+        count = self._node("Squeeze", self._node("Shape", ids))
+        return [integers("input_ids", 1, "tokens")], ids, self._node("Range", zero, count, one)
+
+    def _apart(self, x: str, axis: int) -> list[str]:
+        """The part of each text."""
+        if self._texts == 1:
+            return [x]
+        parts = [f"{x}_of_{text}" for text in range(self._texts)]
+        self._node("Split", x, "lengths", axis=axis, outputs=parts)
+        return parts
+
+    def _joint(self, parts: list[str], axis: int) -> str:
+        return parts[0] if self._texts == 1 else self._node("Concat", *parts, axis=axis)
+
+    def _pooled(self, x: str, pooling: str) -> str:
+        """One text's rows to one row, shape (1, width)."""
+        first = self._constant("axis_0", np.array([0], np.int64))
+        if pooling == "mean":
+            return self._node("ReduceMean", x, first, keepdims=1)
+        return self._node("Gather", x, first, axis=0)
+
+    def _embeddings(self, ids: str, positions: str) -> str:
+        """Words, places and the one kind of token; the table of words in float16, with an error below 0.05 %."""
         held = {k: self._weights[f"embeddings.{k}_embeddings.weight"] for k in ("word", "position", "token_type")}
         words = self._constant("words", held["word"].astype(np.float16))
         places = self._constant("places", held["position"] + held["token_type"][0])
-        bounds = [self._constant(f"bound_{i}", np.array([i], np.int64)) for i in range(3)]
-        tokens = self._node("Slice", shape, bounds[1], bounds[2])
-        found = self._node("Cast", self._node("Gather", words, "input_ids"), to=TensorProto.FLOAT)
-        both = self._node("Add", found, self._node("Slice", places, bounds[0], tokens))
-        return self._normalised(self._node("Reshape", both, self._flat), "embeddings.LayerNorm")
+        found = self._node("Cast", self._node("Gather", words, ids), to=_types().FLOAT)
+        return self._normalised(
+            self._node("Add", found, self._node("Gather", places, positions)), "embeddings.LayerNorm"
+        )
 
     def _layer(self, x: str, name: str) -> str:
         kernels = {
@@ -181,36 +220,41 @@ class _Bert:
                 "output.dense",
             )
         }
+        # What the biases of values add is the same for every token, for the weights of attention add up to one.
+        carried = self._weights[f"{name}attention.self.value.bias"] @ kernels["attention.output.dense"]
         attended = self._attention(x, name, kernels)
-        x = self._residual(attended, x, f"{name}attention.output")
+        x = self._residual(attended, x, f"{name}attention.output", carried)
         inner = self._smoothed_product(x, f"{name}intermediate.dense", kernels["intermediate.dense"])
         bias = self._held(f"{name}intermediate.dense.bias")
-        gelu = self._node("BiasGelu", inner, bias, domain=_CONTRIBUTED)
+        # By the tanh formula (Hendrycks and Gimpel, 2016): within 0.0005 of GELU, in two thirds of the time.
+        gelu = self._node("FastGelu", inner, bias, domain=_CONTRIBUTED)
         return self._residual(
             self._product_of_gelu(gelu, f"{name}output.dense", kernels["output.dense"]), x, f"{name}output"
         )
 
     def _attention(self, x: str, name: str, kernels: dict[str, Floats]) -> str:
-        """Attention up to its last product. What that product's input is divided by, the values' weights are already."""
+        """Attention up to its last product. What that product's input is divided by, the values' weights are already.
+
+        The biases of keys are left out: they add the same to all scores of a query, which its softmax takes off again.
+        """
         parts = [f"attention.self.{part}" for part in ("query", "key", "value")]
         last = f"{name}attention.output.dense"
         factors = smoothing(self._peaks[last], kernels["attention.output.dense"])
-        biases = [self._weights[f"{name}{part}.bias"] for part in parts]
         inputs = np.concatenate((kernels[parts[0]], kernels[parts[1]], kernels[parts[2]] / factors), axis=1)
-        bias = self._constant(f"{name}bias", np.concatenate((biases[0], biases[1], biases[2] / factors)))
-        joined = self._smoothed_product(x, f"{name}{parts[0]}", inputs)
-        width = self._config.hidden_size
+        joined = self._node("Reshape", self._smoothed_product(x, f"{name}{parts[0]}", inputs), self._joined)
+        width, heads = self._config.hidden_size, self._config.num_attention_heads
         thirds = self._constant("thirds", np.array([width] * 3, np.int64))
         split = [f"{name}{part}" for part in ("q", "k", "v")]
-        self._node("Split", joined, thirds, axis=1, outputs=split)
-        heads = self._config.num_attention_heads
-        deep = [self._node("Reshape", one, self._deep) for one in split]
-        mixed = self._node("MultiHeadAttention", *deep, bias, domain=_CONTRIBUTED, num_heads=heads)
-        flat = self._node("Reshape", mixed, self._flat)
+        self._node("Split", joined, thirds, axis=2, outputs=split)
+        query = self._node("Add", split[0], self._held(f"{name}{parts[0]}.bias"))
+        texts = zip(*(self._apart(one, 1) for one in (query, *split[1:])), strict=True)
+        mixed = [self._node("Attention", *one, q_num_heads=heads, kv_num_heads=heads) for one in texts]
+        flat = self._node("Reshape", self._joint(mixed, 1), self._flat)
         return self._product(flat, last, kernels["attention.output.dense"] * factors[:, None])
 
-    def _residual(self, x: str, before: str, name: str) -> str:
-        summed = self._node("Add", self._node("Add", x, self._held(f"{name}.dense.bias")), before)
+    def _residual(self, x: str, before: str, name: str, carried: Floats | float = 0.0) -> str:
+        bias = self._constant(f"{name}.bias", (self._weights[f"{name}.dense.bias"] + carried).astype(np.float32))
+        summed = self._node("Add", self._node("Add", x, bias), before)
         return self._normalised(summed, f"{name}.LayerNorm")
 
     def _normalised(self, x: str, name: str) -> str:
@@ -226,30 +270,22 @@ class _Bert:
         """The product of x and kernel, each row of x rounded to 225 levels around zero."""
         peak = self._node("ReduceMax", self._node("Abs", x), self._per_row, keepdims=1)
         scale = self._node("Mul", peak, self._level)
-        levels = self._node("QuantizeLinear", x, self._node("Squeeze", scale, self._per_row), self._zeros, axis=0)
-        integers, columns = self._rounded(name, kernel)
-        product = self._node(
-            "MatMulIntegerToFloat", levels, integers, self._one, columns, self._zero, domain=_CONTRIBUTED
-        )
-        return self._node("Mul", product, scale)
+        return self._product_at(scale, x, name, kernel, self._zero, self._zeros)
 
     def _product_of_gelu(self, x: str, name: str, kernel: Floats) -> str:
-        """The same for rows that reach from -0.17 up: each gets a zero point, and its share is taken off the product."""
-        from onnx import TensorProto  # noqa: PLC0415 (only a build has it)
-
+        """The same for rows that reach from -0.17 up: at 28 levels below zero and 196 above."""
+        level = self._constant("gelu_level", np.array(1.0 / _GELU_LEVELS, np.float32))
+        least = self._constant("gelu_least", np.array(_GELU_LOWEST / _GELU_ZERO, np.float32))
         peak = self._node("ReduceMax", x, self._per_row, keepdims=1)
-        reach = self._node("Add", peak, self._lowest)
-        scale = self._node("Mul", reach, self._constant("gelu_level", np.array(1.0 / _GELU_LEVELS, np.float32)))
-        zero = self._node("Round", self._node("Div", self._lowest, scale))
-        zeros = self._node("Squeeze", self._node("Cast", zero, to=TensorProto.UINT8), self._per_row)
-        levels = self._node("QuantizeLinear", x, self._node("Squeeze", scale, self._per_row), zeros, axis=0)
+        scale = self._node("Max", self._node("Mul", peak, level), least)
+        return self._product_at(scale, x, name, kernel, self._gelu_zero, self._gelu_zeros)
+
+    def _product_at(self, scale: str, x: str, name: str, kernel: Floats, zero: str, zeros: str) -> str:  # noqa: PLR0913 (a node's)
+        """The product of x, each row rounded at its scale, and the rounded kernel."""
+        levels = self._node("QuantizeLinear", x, scale, zeros, axis=1, block_size=len(kernel))
         integers, columns = self._rounded(name, kernel)
-        nothing = self._constant("nothing", np.array(0, np.uint8))
-        product = self._node("MatMulIntegerToFloat", levels, integers, self._one, columns, nothing, domain=_CONTRIBUTED)
-        held, scales = rounded(kernel)
-        sums = (held.sum(axis=0, dtype=np.float64) * scales).astype(np.float32)[None, :]
-        offset = self._node("Mul", zero, self._constant(f"{name}.sums", sums))
-        return self._node("Mul", self._node("Sub", product, offset), scale)
+        product = self._node("MatMulIntegerToFloat", levels, integers, self._one, columns, zero, domain=_CONTRIBUTED)
+        return self._node("Mul", product, scale)
 
     def _rounded(self, name: str, kernel: Floats) -> tuple[str, str]:
         integers, scales = rounded(kernel)
@@ -273,3 +309,9 @@ class _Bert:
         named = outputs or [f"{kind}_{len(self._nodes)}"]
         self._nodes.append(helper.make_node(kind, list(inputs), named, domain=domain, **attributes))
         return named[0]
+
+
+def _types() -> Any:  # noqa: ANN401 (onnx')
+    from onnx import TensorProto  # noqa: PLC0415 (only a build has it)
+
+    return TensorProto

@@ -132,7 +132,8 @@ def embed(  # noqa: PLR0913 (what a build has at hand)
 
     def embedded(precision: str) -> Corpus:
         card = export.write(folder, precision)
-        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, card)
+        together = folder / names.ENCODER_TOGETHER if names.ENCODER_TOGETHER in names.files_of(folder) else None
+        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, card, together)
         store = EmbeddingStore(root / _EMBEDDINGS, _fingerprint(folder), card.dimension)
 
         def filled(what: str, encode: Encode, texts: Sequence[str], prompt: str) -> Floats:
@@ -162,7 +163,8 @@ def embed(  # noqa: PLR0913 (what a build has at hand)
 
 def _fingerprint(folder: Path) -> str:
     """What an encoder's vectors depend on: its files, and the kind of processor."""
-    held = [record(folder / name).sha256 for name in (names.ENCODER, names.ENCODER_WEIGHTS, names.TOKENIZER)]
+    parts = (names.ENCODER, names.ENCODER_TOGETHER, names.ENCODER_WEIGHTS, names.TOKENIZER)
+    held = [record(folder / name).sha256 for name in names.files_of(folder) if name in parts]
     return hashlib.sha256(" ".join([*held, platform.machine()]).encode()).hexdigest()[:16]
 
 
@@ -171,7 +173,7 @@ def _manifest(folder: Path, documents: Sequence[Document], snapshot: Snapshot, f
     vectors = snapshot.encoder.encode_queries(canaries)
     return replace(
         snapshot.manifest,
-        files={name: record(folder / name) for name in names.FILES},
+        files={name: record(folder / name) for name in names.files_of(folder)},
         documents={document.name: document.sha256 for document in documents},
         canaries=tuple(
             Canary(text, tuple(round(float(x), 6) for x in vector))

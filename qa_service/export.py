@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_service import bert, graphs
-from qa_service.artifact.manifest import TOKENIZER
+from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER, TOKENIZER
 from qa_service.domain import Floats, ModelCard
 from qa_service.errors import MissingExtraError, ModelError
 
@@ -136,6 +136,7 @@ def _export(model: SentenceTransformer, name: str) -> Export:
 
     def write(folder: Path, precision: str) -> ModelCard:
         (folder / TOKENIZER).write_text(tokenizer, "utf-8")
+        (folder / ENCODER_TOGETHER).unlink(missing_ok=True)  # another precision may have left it
         with _quiet():
             if precision == "int8" and bert.is_supported(model):
                 bert.write(model, folder)
@@ -189,7 +190,7 @@ def _write_graph(model: SentenceTransformer, folder: Path, precision: str) -> No
         dynamo=False,
     )
     graph = onnx.load_from_string(traced.getvalue())
-    graphs.save(_quantised(graph) if precision == "int8" else graph, folder)
+    graphs.save({ENCODER: _quantised(graph) if precision == "int8" else graph}, folder)
 
 
 def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:

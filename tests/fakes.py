@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from qa_service import graphs
 from qa_service import text as strings
-from qa_service.artifact.manifest import TOKENIZER
+from qa_service.artifact.manifest import ENCODER, TOKENIZER
 from qa_service.build import BuildReport, BuildRequest, build
 from qa_service.domain import Floats, ModelCard
 from qa_service.export import Export
@@ -72,7 +72,8 @@ def write_graph(folder: Path, distortion: float = 0.0) -> None:
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, len(WORDS)])],
         constants,
     )
-    graphs.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    graphs.save({ENCODER: model}, folder)
 
 
 def card(precision: str = "fp32") -> ModelCard:

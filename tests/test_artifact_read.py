@@ -106,6 +106,21 @@ def test_the_files_of_a_version(index: Path) -> None:
     assert expected == names.lexicon_files("l")
 
 
+def test_a_graph_for_several_texts_is_verified_where_there_is_one(index: Path) -> None:
+    """Listed, it must be as it was published; not listed, a file of its name is not opened."""
+    folder = version_folder(index)
+    (folder / names.ENCODER_TOGETHER).write_bytes(b"no graph")
+    assert read(folder).manifest.files.keys() == set(names.FILES)
+    assert names.files_of(folder) == (*names.FILES, names.ENCODER_TOGETHER)
+    manifest = read(folder).manifest
+    listed = {name: record(folder / name) for name in names.files_of(folder)}
+    folder = republish(folder, dataclasses.replace(manifest, files=listed))
+    (folder / names.ENCODER_TOGETHER).write_bytes(b"on graph")
+    with pytest.raises(ArtifactError, match="its SHA-256 is not the published one") as refused:
+        read(folder)
+    assert refused.value.file == f"{folder.name}/{names.ENCODER_TOGETHER}"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_damaged_files_are_refused_by_name(index: Path, seed: int) -> None:
     """Each of 20 x 36 random bit flips, cuts and zeroed tails is refused at load, and the refusal names the file."""

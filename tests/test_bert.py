@@ -15,8 +15,8 @@ from sentence_transformers.sentence_transformer.modules import Dense, Pooling, T
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, PreTrainedTokenizerFast
 
-from qa_service import bert, export
-from qa_service.artifact.manifest import ENCODER, TOKENIZER
+from qa_service import bert, export, graphs
+from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER, ENCODER_WEIGHTS, TOKENIZER
 from qa_service.encoder import OnnxEncoder
 
 TEXTS = [
@@ -70,7 +70,10 @@ def test_the_graph_gives_the_vectors_of_the_model(
     """A BERT of any size, mean or first token pooled, comes out near what sentence-transformers computes."""
     held = export.load(str(stored(tmp_path, bert_of(tokenizer), tokenizer, pooling)))
     card = held.write(tmp_path, "int8")
-    vectors = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card).encode_queries(TEXTS)
+    alone = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card)
+    together = OnnxEncoder(tmp_path / ENCODER, tmp_path / TOKENIZER, card, tmp_path / ENCODER_TOGETHER)
+    vectors = alone.encode_queries(TEXTS)
+    assert np.array_equal(vectors, together.encode_queries(TEXTS))
     assert "MatMulIntegerToFloat" in graph_kinds(tmp_path / ENCODER)
     reference = held.reference_queries(TEXTS)
     assert np.all(np.sum(vectors * reference, axis=1) >= 0.995)
@@ -120,6 +123,30 @@ def test_rounded_weights_by_hand() -> None:
     integers, scales = bert.rounded(np.array([[1.12, -0.02, 0.0], [-0.638, 0.0151, 0.0]], dtype=np.float32))
     assert integers.tolist() == [[112, -112, 0], [-64, 85, 0]]
     assert np.allclose(scales[:2], [0.01, 0.02 / 112], rtol=1e-6)
+
+
+def test_both_graphs_share_one_file_of_weights(tmp_path: Path) -> None:
+    """Every large constant of either graph lies at the same place of the same file."""
+    export.load().write(tmp_path, "int8")
+    places: list[dict[str, dict[str, str]]] = []
+    for name in (ENCODER, ENCODER_TOGETHER):
+        held = onnx.load(tmp_path / name, load_external_data=False).graph.initializer
+        places.append({one.name: {e.key: e.value for e in one.external_data} for one in held if one.external_data})
+    assert places[0] == places[1]
+    assert {place["location"] for place in places[0].values()} == {ENCODER_WEIGHTS}
+    assert len(places[0]) > 100
+
+
+def test_graphs_of_other_weights_share_no_file(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    """A second graph whose weights are not the first's is refused, not written over it."""
+    model = SentenceTransformer(str(stored(tmp_path, bert_of(tokenizer), tokenizer, "mean")), device="cpu")
+    bert.write(model, tmp_path)
+    one = onnx.load(tmp_path / ENCODER)
+    other = onnx.load(tmp_path / ENCODER)
+    table = next(held for held in other.graph.initializer if held.name == "words")
+    table.raw_data = bytes(len(table.raw_data))
+    with pytest.raises(ValueError, match="the weights of two are not those of the graph before it"):
+        graphs.save({"one": one, "two": other}, tmp_path)
 
 
 def test_smoothing_by_hand() -> None:

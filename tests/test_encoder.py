@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qa_service.artifact.manifest import ENCODER, TOKENIZER
-from qa_service.encoder import OnnxEncoder, usable_processors
+from qa_service import export
+from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER, TOKENIZER
+from qa_service.encoder import OnnxEncoder, processors, usable_processors
 from tests import fakes
 
 TEXTS = ["what is alpha", "red red green", "nothing known", "one two three four five six seven eight nine ten"]
@@ -37,6 +39,90 @@ def test_a_text_has_one_vector_whatever_it_stands_beside(encoder: OnnxEncoder) -
         threaded = list(pool.map(lambda text: encoder.encode_queries([text])[0], TEXTS * 8))
     assert np.array_equal(together, np.stack(alone))
     assert np.array_equal(np.tile(together, (8, 1)), np.stack(threaded))
+
+
+Opened = Callable[..., OnnxEncoder]
+QUESTIONS = [
+    "ftz",
+    "Is it free?",
+    "If our profile extension is granted, are we still certified?",
+    "A longer text about a warehouse in Rotterdam that ships to three ports. " * 4,
+    "Who validates a highway carrier, and how long in advance are we told?",
+    "x " * 300,
+    "?",
+]
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """Opens the packaged model at int8, which has a graph for several texts; `seats` as the encoder takes them."""
+    folder = tmp_path_factory.mktemp("packaged")
+    card = export.load().write(folder, "int8")
+
+    def opened(seats: tuple[int, ...] | None = None) -> OnnxEncoder:
+        return OnnxEncoder(folder / ENCODER, folder / TOKENIZER, card, folder / ENCODER_TOGETHER, seats)
+
+    return opened
+
+
+def test_company_and_threads_change_no_bit(packaged: Opened) -> None:
+    """A text has one vector: alone, in runs of four in any order, in one that is not full, and on several processors."""
+    encoder = packaged(())
+    alone = np.concatenate([encoder.encode_queries([text]) for text in QUESTIONS])
+    draw = np.random.default_rng(0)
+    for _ in range(8):
+        chosen = draw.integers(len(QUESTIONS), size=int(draw.integers(1, 12)))
+        assert np.array_equal(alone[chosen], encoder.encode_queries([QUESTIONS[i] for i in chosen]))
+    wide = packaged(processors() or (0, 0))
+    assert np.array_equal(alone, np.concatenate([wide.encode_queries([text]) for text in QUESTIONS]))
+
+
+def test_several_threads_share_an_encoder(packaged: Opened) -> None:
+    """Single texts and groups on many threads at once get the vectors that they get one after another."""
+    encoder = packaged()
+    expected = packaged(()).encode_queries(QUESTIONS)
+    groups = [[i % 7] if i % 3 else [i % 7, (i + 2) % 7, (i + 5) % 7] for i in range(60)]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda group: encoder.encode_queries([QUESTIONS[i] for i in group]), groups))
+    for group, vectors in zip(groups, found, strict=True):
+        assert np.array_equal(expected[group], vectors)
+
+
+def seats_seen(encoder: OnnxEncoder, seat: int, *groups: list[str]) -> list[set[int]]:
+    """Where a thread that was kept on one processor may run after each group."""
+
+    def run() -> list[set[int]]:
+        os.sched_setaffinity(0, {seat})
+        return [(encoder.encode_queries(group), os.sched_getaffinity(0))[1] for group in groups]
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+@pytest.mark.skipif(usable_processors() < 2, reason="a text is shared by two processors or none")
+def test_a_caller_makes_room_for_those_who_help(packaged: Opened) -> None:
+    """Kept on the processor of the session's own thread, it moves to the first for a single text, and then back."""
+    first, second = processors()[:2]
+    one, several = QUESTIONS[:1], QUESTIONS[:2]
+    encoder = packaged((first, second))
+    assert seats_seen(encoder, second, one, one, several, several) == [{first}, {first}, {second}, {second}]
+    assert seats_seen(encoder, first, one, several) == [{first}, {first}]
+    assert seats_seen(packaged(()), second, one, several) == [{second}, {second}]
+
+
+@pytest.mark.skipif(usable_processors() < 2, reason="a text is shared by two processors or none")
+def test_no_text_spreads_out_while_others_run(packaged: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two runs at once, single texts stay where they are for a tenth of a second."""
+    first, second = processors()[:2]
+    encoder, now = packaged((first, second)), [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    encoder._running = 1  # as while another thread computes
+    encoder.encode_queries(QUESTIONS[:1])
+    encoder._running = 0
+    now[0] += 0.09
+    assert seats_seen(encoder, second, QUESTIONS[:1]) == [{second}]
+    now[0] += 0.02
+    assert seats_seen(encoder, second, QUESTIONS[:1]) == [{first}]
 
 
 def test_no_texts_give_no_rows(encoder: OnnxEncoder) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qa_service import export
-from qa_service.artifact.manifest import ENCODER, TOKENIZER
+from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER, ENCODER_WEIGHTS, TOKENIZER
 from qa_service.encoder import OnnxEncoder
 from qa_service.errors import MissingExtraError, ModelError
 
@@ -67,3 +67,13 @@ def test_two_exports_have_the_same_bytes(packaged: export.Export, tmp_path: Path
         (tmp_path / name).mkdir()
         packaged.write(tmp_path / name, "int8")
     assert (tmp_path / "one" / ENCODER).read_bytes() == (tmp_path / "two" / ENCODER).read_bytes()
+    for name in (ENCODER_TOGETHER, ENCODER_WEIGHTS):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_precision_leaves_nothing_of_the_other(packaged: export.Export, tmp_path: Path) -> None:
+    """The graph that takes several texts is there for int8 alone, also where int8 was written before."""
+    packaged.write(tmp_path, "int8")
+    assert (tmp_path / ENCODER_TOGETHER).exists()
+    packaged.write(tmp_path, "fp32")
+    assert not (tmp_path / ENCODER_TOGETHER).exists()

@@ -46,19 +46,19 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-def open_retriever(engine: str, cache_bytes: int = 0) -> Opener:
-    """How a folder becomes a retriever."""
-    return lambda folder: Retriever(read(folder, engine), cache_bytes=cache_bytes)
+def open_retriever(engine: str, cache_bytes: int = 0, seats: Sequence[int] | None = None) -> Opener:
+    """How a folder becomes a retriever; `seats` are the processors that may compute a single question together."""
+    return lambda folder: Retriever(read(folder, engine, seats), cache_bytes=cache_bytes)
 
 
 def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     """Build the application. The index is loaded in the background, so that probes are answered from the start."""
     metrics, log = Metrics(), logger(settings.log_level)
-    opener = opener or open_retriever(settings.vector_engine, settings.cache_bytes)
-    live = LiveIndex(settings.index_dir, opener, metrics, log)
     threads = settings.threads or max(1, usable_processors() // settings.workers)
     # Several workers don't know of each other, and would all stay on the first processors.
     own = processors() if settings.workers == 1 else ()
+    opener = opener or open_retriever(settings.vector_engine, settings.cache_bytes, own[:threads])
+    live = LiveIndex(settings.index_dir, opener, metrics, log)
     desk = mail.MailDesk(threads, own_addresses(settings))
     engine = Engine(threads, settings.max_waiting_questions, settings.deadline_ms, metrics, own)
     journal = Journal(settings, metrics, log)

@@ -22,6 +22,8 @@ PROTOTYPES = "prototypes.npy"
 UNANSWERABLE = "unanswerable.npy"
 FAISS = "vectors.faiss"
 ENCODER = "encoder.onnx"
+# A second graph over the same weights, which takes several texts in a run; models that are no plain BERT lack it.
+ENCODER_TOGETHER = "encoder_together.onnx"
 ENCODER_WEIGHTS = "encoder.bin"
 TOKENIZER = "tokenizer.json"
 CALIBRATION = "calibration.json"
@@ -48,6 +50,7 @@ FILES = (
     *lexicon_files(ENTRY_LEXICON),
     *lexicon_files(WORDING_LEXICON),
 )
+OPTIONAL_FILES = (ENCODER_TOGETHER,)
 
 _VERSION = re.compile(r"v-[0-9a-f]{16}")
 _CHUNK = 1 << 20
@@ -96,6 +99,11 @@ class Manifest:
         values["languages"] = tuple(values["languages"])
         values["canaries"] = tuple(Canary(c["text"], tuple(c["vector"])) for c in values["canaries"])
         return cls(**values)
+
+
+def files_of(folder: Path) -> tuple[str, ...]:
+    """The names of a version's files: those that every version has, and the optional ones that lie in the folder."""
+    return (*FILES, *(name for name in OPTIONAL_FILES if (folder / name).exists()))
 
 
 def version_name(manifest: bytes) -> str:

@@ -103,8 +103,13 @@ class _MisshapenError(ValueError):
     """A file that does not fit the others."""
 
 
-def read(folder: Path, engine: str = "faiss") -> Snapshot:
+def read(folder: Path, engine: str = "faiss", seats: Sequence[int] | None = None) -> Snapshot:
     """Verify a version, parse it, and check that its encoder still gives the vectors it gave at the build.
+
+    Args:
+        folder: the version.
+        engine: that searches the vectors.
+        seats: the processors that may compute a single question together; None for all that this process may use.
 
     Raises:
         ArtifactError: names the file that is wrong.
@@ -124,7 +129,9 @@ def read(folder: Path, engine: str = "faiss") -> Snapshot:
     with _parsing(folder, names.CALIBRATION):
         calibration = Calibration.from_json(json.loads((folder / names.CALIBRATION).read_bytes()))
     with _parsing(folder, names.ENCODER):
-        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, manifest.model)
+        # Only what the manifest lists has been verified.
+        together = folder / names.ENCODER_TOGETHER if names.ENCODER_TOGETHER in manifest.files else None
+        encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, manifest.model, together, seats)
     snapshot = Snapshot(
         version=folder.name,
         manifest=manifest,
