@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import sys
 from typing import cast
 
@@ -33,6 +34,11 @@ def logger(level: str = "info") -> FilteringBoundLogger:
             cache_logger_on_first_use=True,
         ),
     )
+
+
+def new_id() -> str:
+    """An id to tell requests apart by, 32 hex digits. It is no secret: asking the system for randomness takes longer."""
+    return f"{random.getrandbits(128):032x}"
 
 
 class Metrics:

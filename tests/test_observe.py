@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from qa_service.observe import Metrics, logger
+from qa_service.observe import Metrics, logger, new_id
 
 
 def test_a_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,3 +104,10 @@ def test_registries_are_apart() -> None:
     one.questions.labels("answered").inc()
     assert one.registry.get_sample_value("qa_questions_total", {"outcome": "answered"}) == 1.0
     assert other.registry.get_sample_value("qa_questions_total", {"outcome": "answered"}) is None
+
+
+def test_ids_tell_requests_apart() -> None:
+    """An id has 32 hex digits, and a thousand of them are a thousand."""
+    made = {new_id() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in made)

@@ -79,6 +79,9 @@ class Engine:
                 futures = [loop.create_future() for _ in queries[i : i + window]]
                 for query, future in zip(queries[i : i + window], futures, strict=True):
                     self._line.put(_Item(retriever, query, deadline, future, loop))
+                if len(futures) == 1:
+                    results.append(await futures[0])
+                    continue
                 # All of them end before the line is counted down, even when one fails.
                 for answered in await asyncio.gather(*futures, return_exceptions=True):
                     if isinstance(answered, BaseException):

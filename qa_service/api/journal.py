@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from qa_service.feedback.base import Clock, Recorded, Vote
 from qa_service.feedback.database import StoreError
 from qa_service.feedback.store import Store
 from qa_service.feedback.tally import Tally
-from qa_service.observe import Metrics
+from qa_service.observe import Metrics, new_id
 
 _FLUSH_SECONDS = 5.0
 # Deleting old texts writes the others anew, so it does not happen at every flush.
@@ -61,7 +60,7 @@ class Journal:
 
     def query_id(self) -> str:
         """An id for a query, 32 hex digits; with a store it is one that votes are taken on."""
-        return uuid.uuid4().hex if self.store is None else self.store.queries.new()
+        return new_id() if self.store is None else self.store.queries.new()
 
     def note(self, result: Result, text: str, seconds: float) -> None:
         """Count a result; keep its question where that is wanted and it got no single answer.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -24,6 +23,7 @@ from qa_service.cli.common import (
     told,
 )
 from qa_service.domain import Explanation, Outcome, Query, Result
+from qa_service.observe import new_id
 
 ABSTAINED = 3
 
@@ -53,7 +53,7 @@ def ask(  # noqa: PLR0913 (one parameter an option)
             else:
                 from qa_service.api.convert import ask_response  # noqa: PLC0415 (a table does not need it)
 
-                response = ask_response(result, uuid.uuid4().hex, (time.perf_counter() - begun) * 1000)
+                response = ask_response(result, new_id(), (time.perf_counter() - begun) * 1000)
                 if form is Format.JSONL:
                     print_models([response], form)
                 else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from qa_service.api.problems import describe, respond
-from qa_service.observe import Metrics
+from qa_service.observe import Metrics, new_id
 
 # What a response carries that does not bring its own.
 _DEFAULTS = (
@@ -51,7 +50,7 @@ class Trace:
             await self.app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = uuid.uuid4().hex
+        request_id = new_id()
         status, started = 500, False
 
         async def traced(message: Message) -> None:
