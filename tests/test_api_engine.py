@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from qa_service.api.engine import Engine
+from qa_service.api.engine import Engine, further
 from qa_service.artifact.publish import current
 from qa_service.artifact.read import Snapshot, read
 from qa_service.domain import Query, Result
@@ -229,24 +229,35 @@ def test_a_thread_takes_several_questions_that_wait(gated: _Gated) -> None:
     assert _nearest(results) == ["alpha", *(_NAMES[i * i % 3] for i in range(9))]
 
 
-def test_threads_share_what_waits(gated: _Gated) -> None:
-    """With two threads and four questions behind the first two, each thread takes its share and not all of them."""
+@pytest.mark.parametrize(
+    ("waiting", "idle", "expected"),
+    [(0, 1, 0), (2, 1, 2), (3, 1, 3), (9, 1, 3), (1, 2, 0), (3, 2, 1), (9, 2, 3), (5, 4, 1)],
+)
+def test_idle_threads_share_what_waits(waiting: int, idle: int, expected: int) -> None:
+    """A thread leaves as many to each other idle one as it takes, and takes four at most, its first among them."""
+    assert further(waiting, idle) == expected
+
+
+def test_a_thread_takes_what_waits_while_the_other_computes(gated: _Gated) -> None:
+    """Of two threads one is held up; what comes meanwhile goes to the other, and all are answered."""
     engine = Engine(2, 512, 60_000, Metrics())
 
-    async def scenario() -> None:
+    async def scenario() -> list[Result]:
         tasks = [asyncio.create_task(engine.ask(gated, [query])) for query in _queries(2)]
         await _begun(gated)
         await _begun(gated)
-        tasks += [asyncio.create_task(engine.ask(gated, [query])) for query in _queries(4)]
+        tasks += [asyncio.create_task(engine.ask(gated, [query])) for query in _queries(9)]
         await asyncio.sleep(0)
         gated.gate.set()
-        await asyncio.gather(*tasks)
+        return [(await task)[0] for task in tasks]
 
-    asyncio.run(scenario())
+    results = asyncio.run(scenario())
     engine.close()
     assert gated.sizes[:2] == [1, 1]
-    assert max(gated.sizes) <= 2
-    assert sum(gated.sizes) == 6
+    assert sum(gated.sizes) == 11
+    assert len(gated.sizes) <= 2 + 5
+    assert max(gated.sizes) <= 4
+    assert _nearest(results) == [_NAMES[i * i % 3] for i in (0, 1, *range(9))]
 
 
 def test_one_bad_question_spoils_no_other(gated: _Gated) -> None:

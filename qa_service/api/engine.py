@@ -37,8 +37,9 @@ class Engine:
     """Runs retrievers off the event loop. A full line refuses at once; what waited past its deadline is dropped.
 
     A thread takes up to four waiting questions at a time, whoever asked them: handing over and waking up then happen once
-    for all, and what comes after the encoder finds its code and data in the processor's caches. With few questions in the
-    line each thread takes its share, so nobody waits while a thread is idle. Where there are as many threads as processors,
+    for all, and what comes after the encoder finds its code and data in the processor's caches. Threads that are idle share
+    what waits, so nobody waits while one is; those that are computing get no share, for by the time they are done others
+    wait. Where there are as many threads as processors,
     each stays on its own, with what it has in that processor's caches.
     """
 
@@ -51,8 +52,9 @@ class Engine:
         self._metrics = metrics
         self._waiting = 0
         own = processors if len(processors) == threads else [None] * threads
+        self._computing = [False] * threads
         self._threads = [
-            threading.Thread(target=self._work, args=(processor,), name=f"qa-engine-{i}", daemon=True)
+            threading.Thread(target=self._work, args=(i, processor), name=f"qa-engine-{i}", daemon=True)
             for i, processor in enumerate(own)
         ]
         for thread in self._threads:
@@ -95,22 +97,24 @@ class Engine:
         self._waiting += change
         self._metrics.waiting.set(self._waiting)
 
-    def _work(self, processor: int | None) -> None:
+    def _work(self, number: int, processor: int | None) -> None:
         if processor is not None:
             with contextlib.suppress(OSError):  # it was taken from us meanwhile
                 os.sched_setaffinity(0, {processor})
         while item := self._line.get():
             items = [item]
-            for _ in range(min(_CHUNK - 1, self._line.qsize() // len(self._threads))):
+            for _ in range(further(self._line.qsize(), self._computing.count(False))):
                 try:
-                    further = self._line.get_nowait()
+                    one = self._line.get_nowait()
                 except Empty:
                     break
-                if further is None:
+                if one is None:
                     self._line.put(None)  # another thread's, or our own next turn's
                     break
-                items.append(further)
+                items.append(one)
+            self._computing[number] = True
             self._settle(self._computed(items))
+            self._computing[number] = False
 
     def _computed(self, items: Sequence[_Item]) -> list[_Settled]:
         now = time.monotonic()
@@ -141,6 +145,16 @@ class Engine:
         """Let go of the threads; they end after what they are computing."""
         for _ in self._threads:
             self._line.put(None)
+
+
+def further(waiting: int, idle: int) -> int:
+    """How many questions a thread takes that has one already.
+
+    Args:
+        waiting: how many are in the line.
+        idle: how many threads are not computing, at least 1, for the one that asks is among them.
+    """
+    return min(_CHUNK - 1, waiting // idle)
 
 
 def _resolve(settled: Sequence[tuple[asyncio.Future[Result], Result | Exception]]) -> None:
