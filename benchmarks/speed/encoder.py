@@ -14,17 +14,19 @@ from tokenizers import Tokenizer
 from benchmarks.speed import floor
 from benchmarks.speed.figures import summary
 from qa_service.artifact import publish
-from qa_service.artifact.manifest import ENCODER, TOKENIZER, verify
+from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER, TOKENIZER, verify
 from qa_service.encoder import OnnxEncoder
 
 
-def open_encoder(root: Path) -> tuple[OnnxEncoder, Tokenizer]:
-    """The encoder of the index version that serves, and a tokenizer of its own to count with."""
+def open_encoder(root: Path, seats: Sequence[int] | None) -> tuple[OnnxEncoder, Tokenizer]:
+    """The encoder of the index version that serves, and a tokenizer of its own to count with; `seats` as the encoder has them."""
     folder = root / publish.current(root)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return OnnxEncoder(folder / ENCODER, folder / TOKENIZER, verify(folder).model), tokenizer
+    manifest = verify(folder)
+    together = folder / ENCODER_TOGETHER if ENCODER_TOGETHER in manifest.files else None
+    return OnnxEncoder(folder / ENCODER, folder / TOKENIZER, manifest.model, together, seats), tokenizer
 
 
 def tokens_of(tokenizer: Tokenizer, text: str) -> int:

@@ -39,7 +39,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     folder, rounds, repeats = Path(job["folder"]), int(job["rounds"]), int(job["repeats"])
     pool = of_project(ROOT)
     supply = Supply(pool, job["next_number"])
-    encoder, tokenizer = alone.open_encoder(folder / "index")
+    encoder, tokenizer = alone.open_encoder(folder / "index", ())
+    as_served, _ = alone.open_encoder(folder / "index", None)  # where a question that comes alone has all processors
     warm = supply.take(_WARM)
     encoder.encode_queries(warm)
     blocks = [supply.take(2 * repeats) for _ in range(rounds)]
@@ -47,7 +48,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     texts = {tokens: alone.texts_of_length(tokenizer, questions, tokens, _TEXTS) for tokens in LENGTHS}
     floor.write(folder / "floor.onnx")
     found = {
-        "overhead": overhead.measure(encoder, job["port"], blocks, supply.take(_WARM)),
+        "overhead": overhead.measure(as_served, job["port"], blocks, supply.take(_WARM)),
         "lengths": alone.lengths(encoder, texts, floor.Products(folder / "floor.onnx"), rounds, repeats),
         "batch": alone.batches(encoder, [supply.take(BATCH) for _ in range(job["batches"])]),
     }
