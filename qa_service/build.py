@@ -132,7 +132,7 @@ def embed(  # noqa: PLR0913 (what a build has at hand)
 
     def embedded(precision: str) -> Corpus:
         card = export.write(folder, precision)
-        together = folder / names.ENCODER_TOGETHER if names.ENCODER_TOGETHER in names.files_of(folder) else None
+        together = names.together_of(folder, names.files_of(folder))
         encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, card, together)
         store = EmbeddingStore(root / _EMBEDDINGS, _fingerprint(folder), card.dimension)
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from benchmarks.speed import floor
 from benchmarks.speed.figures import summary
 from qa_service.artifact import publish
-from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER, TOKENIZER, verify
+from qa_service.artifact.manifest import ENCODER, TOKENIZER, together_of, verify
 from qa_service.encoder import OnnxEncoder
 
 
@@ -25,7 +25,7 @@ def open_encoder(root: Path, seats: Sequence[int] | None) -> tuple[OnnxEncoder, 
     tokenizer.no_padding()
     tokenizer.no_truncation()
     manifest = verify(folder)
-    together = folder / ENCODER_TOGETHER if ENCODER_TOGETHER in manifest.files else None
+    together = together_of(folder, manifest.files)
     return OnnxEncoder(folder / ENCODER, folder / TOKENIZER, manifest.model, together, seats), tokenizer
 
 

@@ -39,8 +39,7 @@ class Engine:
     A thread takes up to four waiting questions at a time, whoever asked them: handing over and waking up then happen once
     for all, and what comes after the encoder finds its code and data in the processor's caches. Threads that are idle share
     what waits, so nobody waits while one is; those that are computing get no share, for by the time they are done others
-    wait. Where there are as many threads as processors,
-    each stays on its own, with what it has in that processor's caches.
+    wait. Where there are as many threads as processors, each stays on its own, with what it has in that processor's caches.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,11 @@ class Manifest:
 def files_of(folder: Path) -> tuple[str, ...]:
     """The names of a version's files: those that every version has, and the optional ones that lie in the folder."""
     return (*FILES, *(name for name in OPTIONAL_FILES if (folder / name).exists()))
+
+
+def together_of(folder: Path, files: Container[str]) -> Path | None:
+    """The graph that takes several texts, where it is one of a version's files; a stray file of its name is not."""
+    return folder / ENCODER_TOGETHER if ENCODER_TOGETHER in files else None
 
 
 def version_name(manifest: bytes) -> str:

@@ -130,7 +130,7 @@ def read(folder: Path, engine: str = "faiss", seats: Sequence[int] | None = None
         calibration = Calibration.from_json(json.loads((folder / names.CALIBRATION).read_bytes()))
     with _parsing(folder, names.ENCODER):
         # Only what the manifest lists has been verified.
-        together = folder / names.ENCODER_TOGETHER if names.ENCODER_TOGETHER in manifest.files else None
+        together = names.together_of(folder, manifest.files)
         encoder = OnnxEncoder(folder / names.ENCODER, folder / names.TOKENIZER, manifest.model, together, seats)
     snapshot = Snapshot(
         version=folder.name,
