@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.int8]
 
 _POOLINGS = ("mean", "cls")
+_KINDS = "embeddings.token_type_embeddings.weight"
 _OPSET = 23
 _IR_VERSION = 11
 # How many texts the second graph takes in a run. More gain little: benchmarks/speed/LOG.md.
@@ -127,7 +128,7 @@ def _channel_peaks(model: SentenceTransformer) -> dict[str, Floats]:
 
 
 class _Bert:
-    """Builds a graph of one model. Between the embeddings and the pooling, tensors have shape (all tokens, width)."""
+    """Builds a graph of one model. Between the embeddings and the pooling, tensors have shape (1, all tokens, width)."""
 
     def __init__(self, weights: dict[str, Floats], config: Any, peaks: dict[str, Floats], texts: int) -> None:  # noqa: ANN401 (transformers')
         self._weights = weights
@@ -136,7 +137,7 @@ class _Bert:
         self._texts = texts
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
-        self._per_row = self._constant("axis_1", np.array([1], np.int64))
+        self._first, self._second, self._last = (self._constant(f"axis_{i}", np.array([i], np.int64)) for i in range(3))
         self._one = self._constant("one", np.array(1.0, np.float32))
         self._zero = self._constant("zero", np.array(_ZERO, np.uint8))
         self._gelu_zero = self._constant("gelu_zero", np.array(_GELU_ZERO, np.uint8))
@@ -146,46 +147,42 @@ class _Bert:
         """The whole graph."""
         from onnx import helper  # noqa: PLC0415 (only a build has it)
 
-        inputs, ids, positions = self._inputs()
-        width = self._config.hidden_size
-        self._flat = self._constant("flat", np.array([-1, width], np.int64))
-        self._joined = self._constant("joined", np.array([1, -1, 3 * width], np.int64))
-        rows = self._node("Concat", self._node("Shape", ids), self._per_row, axis=0)
+        inputs, ids, count, places = self._inputs()
+        rows = self._node("Concat", self._second, count, self._second, axis=0)
         self._zeros, self._gelu_zeros = (self._node("Expand", z, rows) for z in (self._zero, self._gelu_zero))
-        x = self._embeddings(ids, positions)
+        x = self._embeddings(ids, places)
         for number in range(self._config.num_hidden_layers):
             x = self._layer(x, f"encoder.layer.{number}.")
-        pooled = self._joint([self._pooled(text, pooling) for text in self._apart(x, 0)], 0)
+        pooled = self._joint([self._pooled(text, pooling) for text in self._apart(x)], 0)
         self._nodes.append(helper.make_node("LpNormalization", [pooled], ["embedding"], axis=-1, p=2))
-        outputs = [helper.make_tensor_value_info("embedding", _types().FLOAT, [self._texts, width])]
+        outputs = [helper.make_tensor_value_info("embedding", _types().FLOAT, [self._texts, self._config.hidden_size])]
         graph = helper.make_graph(self._nodes, "bert", inputs, outputs, list(self._constants.values()))
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIBUTED, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
 
-    def _inputs(self) -> tuple[list[onnx.ValueInfoProto], str, str]:
-        """The graph's inputs, and the ids and places of all tokens, each of shape (all tokens,)."""
+    def _inputs(self) -> tuple[list[onnx.ValueInfoProto], str, str, str]:
+        """The graph's inputs; the ids of all tokens, shape (1, all tokens), how many they are, and the rows of their places."""
         from onnx import helper  # noqa: PLC0415 (only a build has it)
 
         def integers(name: str, *shape: int | str) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, _types().INT64, shape)
 
-        if self._texts > 1:
-            return (
-                [integers("ids", "all"), integers("positions", "all"), integers("lengths", self._texts)],
-                "ids",
-                "positions",
-            )
-        ids = self._node("Reshape", "input_ids", self._constant("line", np.array([-1], np.int64)))
-        zero, one = (self._constant(f"number_{i}", np.array(i, np.int64)) for i in range(2))
-        count = self._node("Squeeze", self._node("Shape", ids))
-        return [integers("input_ids", 1, "tokens")], ids, self._node("Range", zero, count, one)
+        held = self._weights["embeddings.position_embeddings.weight"] + self._weights[_KINDS][0]
+        table = self._constant("places", held)
+        if self._texts == 1:
+            count = self._node("Shape", "input_ids", start=1)
+            places = self._node("Slice", table, self._first, count, self._first)
+            return [integers("input_ids", 1, "tokens")], "input_ids", count, places
+        inputs = [integers("ids", "all"), integers("positions", "all"), integers("lengths", self._texts)]
+        ids = self._node("Unsqueeze", "ids", self._first)
+        return inputs, ids, self._node("Shape", "ids"), self._node("Gather", table, "positions")
 
-    def _apart(self, x: str, axis: int) -> list[str]:
+    def _apart(self, x: str) -> list[str]:
         """The part of each text."""
         if self._texts == 1:
             return [x]
         parts = [f"{x}_of_{text}" for text in range(self._texts)]
-        self._node("Split", x, "lengths", axis=axis, outputs=parts)
+        self._node("Split", x, "lengths", axis=1, outputs=parts)
         return parts
 
     def _joint(self, parts: list[str], axis: int) -> str:
@@ -193,20 +190,15 @@ class _Bert:
 
     def _pooled(self, x: str, pooling: str) -> str:
         """One text's rows to one row, shape (1, width)."""
-        first = self._constant("axis_0", np.array([0], np.int64))
         if pooling == "mean":
-            return self._node("ReduceMean", x, first, keepdims=1)
-        return self._node("Gather", x, first, axis=0)
+            return self._node("ReduceMean", x, self._second, keepdims=0)
+        return self._node("Gather", x, self._constant("number_0", np.array(0, np.int64)), axis=1)
 
-    def _embeddings(self, ids: str, positions: str) -> str:
+    def _embeddings(self, ids: str, places: str) -> str:
         """Words, places and the one kind of token; the table of words in float16, with an error below 0.05 %."""
-        held = {k: self._weights[f"embeddings.{k}_embeddings.weight"] for k in ("word", "position", "token_type")}
-        words = self._constant("words", held["word"].astype(np.float16))
-        places = self._constant("places", held["position"] + held["token_type"][0])
+        words = self._constant("words", self._weights["embeddings.word_embeddings.weight"].astype(np.float16))
         found = self._node("Cast", self._node("Gather", words, ids), to=_types().FLOAT)
-        return self._normalised(
-            self._node("Add", found, self._node("Gather", places, positions)), "embeddings.LayerNorm"
-        )
+        return self._normalised(self._node("Add", found, places), "embeddings.LayerNorm")
 
     def _layer(self, x: str, name: str) -> str:
         kernels = {
@@ -223,11 +215,15 @@ class _Bert:
         # What the biases of values add is the same for every token, for the weights of attention add up to one.
         carried = self._weights[f"{name}attention.self.value.bias"] @ kernels["attention.output.dense"]
         attended = self._attention(x, name, kernels)
-        x = self._residual(attended, x, f"{name}attention.output", carried)
+        bias = self._constant(f"{name}carried", self._weights[f"{name}attention.output.dense.bias"] + carried)
+        # The biases of the layer's last product come early, with the normalisation, whose rows are added to that product; the
+        # first product reads these rows too, and its own biases take off what they bring.
+        ahead = self._weights[f"{name}output.dense.bias"]
+        x = self._residual(self._node("Add", attended, bias), x, f"{name}attention.output", ahead)
         inner = self._smoothed_product(x, f"{name}intermediate.dense", kernels["intermediate.dense"])
-        bias = self._held(f"{name}intermediate.dense.bias")
+        given = self._weights[f"{name}intermediate.dense.bias"] - ahead @ kernels["intermediate.dense"]
         # By the tanh formula (Hendrycks and Gimpel, 2016): within 0.0005 of GELU, in two thirds of the time.
-        gelu = self._node("FastGelu", inner, bias, domain=_CONTRIBUTED)
+        gelu = self._node("FastGelu", inner, self._constant(f"{name}inner", given), domain=_CONTRIBUTED)
         return self._residual(
             self._product_of_gelu(gelu, f"{name}output.dense", kernels["output.dense"]), x, f"{name}output"
         )
@@ -241,24 +237,25 @@ class _Bert:
         last = f"{name}attention.output.dense"
         factors = smoothing(self._peaks[last], kernels["attention.output.dense"])
         inputs = np.concatenate((kernels[parts[0]], kernels[parts[1]], kernels[parts[2]] / factors), axis=1)
-        joined = self._node("Reshape", self._smoothed_product(x, f"{name}{parts[0]}", inputs), self._joined)
+        joined = self._smoothed_product(x, f"{name}{parts[0]}", inputs)
         width, heads = self._config.hidden_size, self._config.num_attention_heads
         thirds = self._constant("thirds", np.array([width] * 3, np.int64))
         split = [f"{name}{part}" for part in ("q", "k", "v")]
         self._node("Split", joined, thirds, axis=2, outputs=split)
         query = self._node("Add", split[0], self._held(f"{name}{parts[0]}.bias"))
-        texts = zip(*(self._apart(one, 1) for one in (query, *split[1:])), strict=True)
+        texts = zip(*(self._apart(one) for one in (query, *split[1:])), strict=True)
         mixed = [self._node("Attention", *one, q_num_heads=heads, kv_num_heads=heads) for one in texts]
-        flat = self._node("Reshape", self._joint(mixed, 1), self._flat)
-        return self._product(flat, last, kernels["attention.output.dense"] * factors[:, None])
+        return self._product(self._joint(mixed, 1), last, kernels["attention.output.dense"] * factors[:, None])
 
-    def _residual(self, x: str, before: str, name: str, carried: Floats | float = 0.0) -> str:
-        bias = self._constant(f"{name}.bias", (self._weights[f"{name}.dense.bias"] + carried).astype(np.float32))
-        summed = self._node("Add", self._node("Add", x, bias), before)
-        return self._normalised(summed, f"{name}.LayerNorm")
+    def _residual(self, x: str, before: str, name: str, ahead: Floats | float = 0.0) -> str:
+        """The sum of x and what was before it, normalised, with something added to each row."""
+        return self._normalised(self._node("Add", x, before), f"{name}.LayerNorm", ahead)
 
-    def _normalised(self, x: str, name: str) -> str:
-        scale, bias = self._held(f"{name}.weight"), self._held(f"{name}.bias")
+    def _normalised(self, x: str, name: str, ahead: Floats | float = 0.0) -> str:
+        scale, bias = (
+            self._held(f"{name}.weight"),
+            self._constant(f"{name}.bias", self._weights[f"{name}.bias"] + ahead),
+        )
         return self._node("LayerNormalization", x, scale, bias, axis=-1, epsilon=self._config.layer_norm_eps)
 
     def _smoothed_product(self, x: str, name: str, kernel: Floats) -> str:
@@ -268,7 +265,7 @@ class _Bert:
 
     def _product(self, x: str, name: str, kernel: Floats) -> str:
         """The product of x and kernel, each row of x rounded to 225 levels around zero."""
-        peak = self._node("ReduceMax", self._node("Abs", x), self._per_row, keepdims=1)
+        peak = self._node("ReduceMax", self._node("Abs", x), self._last, keepdims=1)
         scale = self._node("Mul", peak, self._level)
         return self._product_at(scale, x, name, kernel, self._zero, self._zeros)
 
@@ -276,13 +273,13 @@ class _Bert:
         """The same for rows that reach from -0.17 up: at 28 levels below zero and 196 above."""
         level = self._constant("gelu_level", np.array(1.0 / _GELU_LEVELS, np.float32))
         least = self._constant("gelu_least", np.array(_GELU_LOWEST / _GELU_ZERO, np.float32))
-        peak = self._node("ReduceMax", x, self._per_row, keepdims=1)
+        peak = self._node("ReduceMax", x, self._last, keepdims=1)
         scale = self._node("Max", self._node("Mul", peak, level), least)
         return self._product_at(scale, x, name, kernel, self._gelu_zero, self._gelu_zeros)
 
     def _product_at(self, scale: str, x: str, name: str, kernel: Floats, zero: str, zeros: str) -> str:  # noqa: PLR0913 (a node's)
         """The product of x, each row rounded at its scale, and the rounded kernel."""
-        levels = self._node("QuantizeLinear", x, scale, zeros, axis=1, block_size=len(kernel))
+        levels = self._node("QuantizeLinear", x, scale, zeros, axis=2, block_size=len(kernel))
         integers, columns = self._rounded(name, kernel)
         product = self._node("MatMulIntegerToFloat", levels, integers, self._one, columns, zero, domain=_CONTRIBUTED)
         return self._node("Mul", product, scale)

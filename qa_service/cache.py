@@ -26,6 +26,10 @@ class VectorCache:
 
     def get(self, questions: Sequence[str], embed: Callable[[Sequence[str]], Floats]) -> list[Floats]:
         """The vectors of normalised questions, each of shape (dimension,); those that are not held are embedded together."""
+        if not self._held.maxsize:
+            once = list(dict.fromkeys(questions))
+            embedded = dict(zip(once, embed(once), strict=True))
+            return [embedded[question] for question in questions]
         keys = [hashlib.blake2b(question.encode(), digest_size=16).digest() for question in questions]
         with self._lock:
             found = {key: self._held.get(key) for key in keys}

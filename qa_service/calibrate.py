@@ -50,7 +50,7 @@ class Trial:
     """
 
     question: LabelledQuestion
-    evidence: Doubles
+    evidence: Sequence[float]
     novelty: float
     ids: tuple[str, ...]
 
@@ -140,9 +140,9 @@ def trials(corpus: Corpus, calibration: Calibration, clock: Clock = today) -> li
 
 
 def _try(retriever: Retriever, question: LabelledQuestion) -> Trial:
-    seen = retriever.examine(Query(question.text))
+    seen = retriever.examine(Query(question.text, top=_HEAD))
     ids = tuple(retriever.snapshot.entries[place].id for place in seen.places[:_HEAD].tolist())
-    return Trial(question, seen.evidence[:_HEAD], seen.novelty, ids)
+    return Trial(question, seen.evidence, seen.novelty, ids)
 
 
 def calibrate(corpus: Corpus) -> Calibration:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple, dataclass, field, fields
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +18,12 @@ Doubles = NDArray[np.float64]
 
 MAX_CHOICES = 3
 _RIVALS = 3
+# Evidence and confidence are worked out for the best candidates only: for so many at least, as the best have their rivals.
+HEAD = _RIVALS + 1
 _NEIGHBOURS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
+class Signals(NamedTuple):
     """What is known of each candidate entry for one question; every array has shape (candidates,).
 
     `wording` is the largest cosine to a wording of the entry's question, `passage` the cosine to question and answer as
@@ -28,24 +31,22 @@ class Signals:
     are the bounded BM25 of the whole entry and of its best wording.
     """
 
-    wording: Doubles
-    passage: Doubles
-    prototype: Doubles
-    entry_words: Doubles
-    wording_words: Doubles
+    wording: Doubles | Floats
+    passage: Doubles | Floats
+    prototype: Doubles | Floats
+    entry_words: Doubles | Floats
+    wording_words: Doubles | Floats
 
     def take(self, order: NDArray[np.int64]) -> Signals:
-        """The same signals in another order."""
-        return Signals(
-            self.wording[order],
-            self.passage[order],
-            self.prototype[order],
-            self.entry_words[order],
-            self.wording_words[order],
-        )
+        """The same signals in another order, in double precision."""
+        return Signals(*self.rows()[:, order])
+
+    def rows(self) -> Doubles:
+        """The signals one below the other, in double precision; shape (5, candidates)."""
+        return np.array(self, dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Weights:
     """How much each signal counts. They add up to one, so that a score stays near the range of a cosine.
 
@@ -58,6 +59,11 @@ class Weights:
     prototype: float = 0.30
     entry_words: float = 0.20
     wording_words: float = 0.10
+
+    @cached_property
+    def column(self) -> Doubles:
+        """The weights one below the other; shape (5, 1)."""
+        return np.array(astuple(self))[:, None]
 
 
 def sigmoid(logit: Doubles) -> Doubles:
@@ -91,11 +97,11 @@ class Logistic:
         """The probability that the best entry answers, for the evidence and novelty of each question, in [0, 1]."""
         return sigmoid(self.intercept + self.slope * evidence + self.novelty * novelty)
 
-    def all(self, evidence: Doubles, novelty: float) -> Doubles:
+    def all(self, evidence: Sequence[float], novelty: float) -> list[float]:
         """The probability of every candidate of one question, in [0, 1]; it rises with the evidence."""
-        top = float(np.max(evidence, initial=-np.inf))
-        logit = self.intercept + self.slope * top + self.novelty * novelty - self.rival * (top - evidence)
-        return sigmoid(logit)
+        top = max(evidence, default=-math.inf)
+        best = self.intercept + self.slope * top + self.novelty * novelty
+        return [1.0 / (1.0 + math.exp(min(self.rival * (top - own) - best, 700.0))) for own in evidence]
 
 
 # Fitted on public sets and on random parts of them with 10, 30 and 70 entries; see benchmarks/quality/LOG.md.
@@ -138,58 +144,62 @@ class Calibration:
         return cls(**{**values, "weights": weights, "logistic": logistic, "curve": curve})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes three times as long to make
 class Examination:
-    """The candidates for one question, best first; every array has shape (candidates,).
+    """The candidates for one question, best first; arrays have shape (candidates,).
 
     `places` are their places among the entries. `closest` gives, for a rank, the cosine to the closest published wording and
     its number. `novelty` is how much nearer the question is to the best entry than to questions known to be unanswerable.
+    `evidence` and `confidence` tell of the best `HEAD` candidates, or of more where more are asked for. `unordered` are
+    the signals before the candidates were put into their `order`.
     """
 
     places: NDArray[np.int64]
-    signals: Signals
+    order: NDArray[np.int64]
+    unordered: Signals
     closest: Callable[[int], tuple[float, int]]
     novelty: float
     score: Doubles
-    evidence: Doubles
-    confidence: Doubles
+    evidence: Sequence[float]
+    confidence: Sequence[float]
+
+    @property
+    def signals(self) -> Signals:
+        """The signals of the candidates."""
+        return self.unordered.take(self.order)
 
 
 def contributions(signals: Signals, weights: Weights) -> dict[str, Doubles]:
     """What each signal adds to the score, by its name; each of shape (candidates,)."""
-    return {f.name: getattr(weights, f.name) * getattr(signals, f.name) for f in fields(signals)}
+    added = weights.column * signals.rows()
+    return dict(zip(Signals._fields, added, strict=True))
 
 
 def scores(signals: Signals, weights: Weights) -> Doubles:
     """The weighted sum that entries are ranked by; shape (candidates,)."""
-    return (
-        weights.wording * signals.wording
-        + weights.passage * signals.passage
-        + weights.prototype * signals.prototype
-        + weights.entry_words * signals.entry_words
-        + weights.wording_words * signals.wording_words
-    )
+    added = weights.column * signals.rows()
+    # One signal after the other, however many candidates there are; a plain sum may choose another order.
+    total: Doubles = np.add.accumulate(added)[-1]
+    return total
 
 
-def margins(score: Doubles) -> Doubles:
-    """How far each score lies above the mean of the three best of the others (fewer, where there are fewer).
+def evidence(score: Sequence[float]) -> list[float]:
+    """Score + margin: what the logistic map is fitted on. It rises with the score.
 
-    A lone candidate has margin 0. A margin rises with its own score, so it never turns the order round.
+    The margin is how far a score lies above the mean of the three best of the others (fewer, where there are fewer); that
+    of a lone candidate is 0. It rises with the score, so it never turns the order round.
+
+    Args:
+        score: in descending order, of all candidates or of the best four or more.
     """
-    if len(score) < 2:  # noqa: PLR2004
-        return np.zeros(len(score))
     rivals = min(_RIVALS, len(score) - 1)
-    order = np.argsort(-score, kind="stable")[: rivals + 1].tolist()
-    top = [float(score[place]) for place in order]
-    result: Doubles = score - sum(top[:rivals]) / rivals
-    for place, own in zip(order[:rivals], top, strict=False):
-        result[place] = own - (sum(top) - own) / rivals
-    return result
-
-
-def evidence(score: Doubles) -> Doubles:
-    """Score + margin: what the logistic map is fitted on; shape (candidates,). It rises with the score."""
-    return np.asarray(score + margins(score))
+    if rivals < 1:
+        return list(score)
+    best = score[:rivals]
+    mean, total = sum(best) / rivals, sum(score[: rivals + 1])
+    found = [own + (own - (total - own) / rivals) for own in best]
+    found.extend([own + (own - mean) for own in score[rivals:]])
+    return found
 
 
 def novelty(own: Floats, unanswerable: Floats) -> float:
@@ -210,34 +220,36 @@ def novelty(own: Floats, unanswerable: Floats) -> float:
 
 
 def _mean_of_largest(cosines: Floats) -> float:
-    largest = np.sort(cosines)[-_NEIGHBOURS:]
-    return float(largest.sum()) / len(largest)
+    ordered = cosines.copy()
+    ordered.sort()
+    largest: list[float] = ordered[-_NEIGHBOURS:].tolist()
+    return sum(largest) / len(largest)
 
 
-def contenders(confidence: Doubles, calibration: Calibration) -> int:
+def contenders(confidence: Sequence[float], calibration: Calibration) -> int:
     """How many of the best entries are in the running: the best, and up to two whose odds come close to its odds.
 
     Args:
         confidence: in descending order, at least one.
         calibration: its `ambiguity_ratio` says what is close.
     """
-    head = confidence[:MAX_CHOICES]
-    odds = head / np.maximum(1.0 - head, np.finfo(np.float64).tiny)
-    return max(1, int(np.count_nonzero(odds >= calibration.ambiguity_ratio * odds[0])))
+    odds = [chance / max(1.0 - chance, sys.float_info.min) for chance in confidence[:MAX_CHOICES]]
+    close = calibration.ambiguity_ratio * odds[0]
+    return max(1, [odd >= close for odd in odds].count(True))
 
 
-def joint_confidence(confidence: Doubles, calibration: Calibration) -> float:
+def joint_confidence(confidence: Sequence[float], calibration: Calibration) -> float:
     """The chance that at least one contender answers the question, taken as independent; what the threshold is for."""
     if not len(confidence):
         return 0.0
     return _joint(confidence, contenders(confidence, calibration))
 
 
-def _joint(confidence: Doubles, running: int) -> float:
-    return 1.0 - math.prod(1.0 - float(c) for c in confidence[:running])
+def _joint(confidence: Sequence[float], running: int) -> float:
+    return 1.0 - math.prod([1.0 - chance for chance in confidence[:running]])
 
 
-def decide(confidence: Doubles, calibration: Calibration) -> tuple[Outcome, int, Rule]:
+def decide(confidence: Sequence[float], calibration: Calibration) -> tuple[Outcome, int, Rule]:
     """The outcome for confidences in descending order, how many of them are answers, and the rule that decided.
 
     Where the joint confidence of the contenders stays below the threshold, nothing is answered. Otherwise a lone

@@ -16,6 +16,7 @@ import onnxruntime as ort
 from tokenizers import Tokenizer
 
 from qa_service.domain import Floats, ModelCard
+from qa_service.tokens import TokenIds
 
 Encode = Callable[[Sequence[str]], Floats]
 
@@ -91,6 +92,7 @@ class OnnxEncoder:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(card.max_tokens)
+        self._token_ids = TokenIds(self._tokenizer)
         self.card = card
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
@@ -111,7 +113,7 @@ class OnnxEncoder:
     def _encode(self, texts: Sequence[str], prompt: str) -> Floats:
         if not texts:
             return np.empty((0, self.card.dimension), dtype=np.float32)
-        tokens = [self._tokenizer.encode(prompt + text).ids for text in texts]
+        tokens = [self._token_ids(prompt + text) for text in texts]
         parts = [self._embed(tokens[i : i + self._places]) for i in range(0, len(tokens), self._places)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -44,7 +44,7 @@ def judge(results: Sequence[Result], questions: Sequence[LabelledQuestion], cali
         calibration: of the index that was asked.
     """
     pairs = list(zip(results, questions, strict=True))
-    confidences = [np.array([m.confidence for m in (*r.answers, *r.related)]) for r in results]
+    confidences = [[m.confidence for m in (*r.answers, *r.related)] for r in results]
     return Judged(
         answerable=np.array([bool(q.entry_ids) for q in questions], dtype=np.bool_),
         rank=np.array([rank_of_right(ranked_ids(r), q) for r, q in pairs], dtype=np.int64),

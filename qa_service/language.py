@@ -31,8 +31,10 @@ _FUNCTION_WORDS = {
     "nl": "de het een is zijn was hoe wat wanneer waar wie waarom welke voor met van naar in en of niet mijn onze ons uw ik wij "
     "we je u kan kunnen moet hebben heeft er op bij dat als ook deze dit",
 }
+_LANGUAGES = tuple(_FUNCTION_WORDS)  # English first
+# The languages of each word, by their places.
 _SPOKEN_BY = {
-    word: tuple(language for language, listed in _FUNCTION_WORDS.items() if word in listed.split())
+    word: tuple(place for place, listed in enumerate(_FUNCTION_WORDS.values()) if word in listed.split())
     for word in {word for listed in _FUNCTION_WORDS.values() for word in listed.split()}
 }
 _MIN_WORDS = 4
@@ -84,13 +86,13 @@ def _by_script(text: str) -> str | None:
 def _by_words(words: list[str]) -> str | None:
     if len(words) < _MIN_WORDS:
         return None
-    hits = dict.fromkeys(_FUNCTION_WORDS, 0)
-    for word in words:
-        for language in _SPOKEN_BY.get(word, ()):
+    hits = [0] * len(_LANGUAGES)
+    for spoken in filter(None, map(_SPOKEN_BY.get, words)):
+        for language in spoken:
             hits[language] += 1
-    best = max(hits, key=hits.__getitem__)
-    most, second = hits[best], max(count for language, count in hits.items() if language != best)
-    if best == "en":
-        return "en" if most >= _MIN_HITS and most > second else None
-    certain = most >= max(_MIN_HITS, _MIN_SHARE * len(words)) and most >= _LEAD * hits["en"]
-    return best if certain else None
+    english, *others = hits
+    most = max(others)
+    if english >= most:
+        return "en" if english >= _MIN_HITS and english > most else None
+    certain = most >= max(_MIN_HITS, _MIN_SHARE * len(words)) and most >= _LEAD * english
+    return _LANGUAGES[1 + others.index(most)] if certain else None

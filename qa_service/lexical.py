@@ -92,15 +92,16 @@ class Lexicon:
 
     def resolve(self, term: str) -> tuple[int | None, float]:
         """The place of a term, or of the term that it misspells, and how alike they are, in [0, 1]."""
+        return (self._meanings.get(term) or self._mean(term))[:2]
+
+    def _mean(self, term: str) -> tuple[int | None, float, float]:
+        """Find out and remember what a term means: a place, how alike they are, and the weight of what stands there."""
         place = self.vocabulary.get(term)
-        if place is not None:
-            return place, 1.0
-        meant = self._misspelt.get(term)
-        if meant is None:
-            if len(self._misspelt) >= _REMEMBERED_TERMS:
-                self._misspelt.clear()
-            meant = self._misspelt[term] = self._nearest(term)
-        return meant
+        place, likeness = self._nearest(term) if place is None else (place, 1.0)
+        if len(self._meanings) >= _REMEMBERED_TERMS:
+            self._meanings.clear()
+        meaning = self._meanings[term] = (place, likeness, self.weight(place))
+        return meaning
 
     def _nearest(self, term: str) -> tuple[int | None, float]:
         if len(term) < _MIN_TYPO_LENGTH or not term.isalpha():
@@ -114,8 +115,8 @@ class Lexicon:
         return (best, likeness) if likeness >= MIN_DICE else (None, 0.0)
 
     @cached_property
-    def _misspelt(self) -> dict[str, tuple[int | None, float]]:
-        """What terms that the vocabulary lacks were found to mean."""
+    def _meanings(self) -> dict[str, tuple[int | None, float, float]]:
+        """What the terms of earlier questions were found to mean."""
         return {}
 
     @cached_property
@@ -131,25 +132,13 @@ class Lexicon:
         """What a question's terms weigh here. A repeated term counts once; a misspelt one by its likeness to what is meant."""
         weights: dict[int, float] = {}
         total = 0.0
-        known, unknown = self._weights
+        meanings = self._meanings
         for term in dict.fromkeys(terms):
-            place = self.vocabulary.get(term)
-            if place is not None:
-                weights[place] = known[place]
-                total += known[place]
-                continue
-            place, likeness = self.resolve(term)
-            if place is None:
-                total += unknown
-            else:
-                total += known[place]
-                weights[place] = max(weights.get(place, 0.0), known[place] * likeness)
+            place, likeness, weight = meanings.get(term) or self._mean(term)
+            total += weight
+            if place is not None and weight * likeness > weights.get(place, 0.0):
+                weights[place] = weight * likeness
         return Bag(weights, total)
-
-    @cached_property
-    def _weights(self) -> tuple[list[float], float]:
-        """The weight of each term by its place, and that of a term which the vocabulary lacks."""
-        return [self.weight(place) for place in range(len(self.vocabulary))], self.weight(None)
 
     @cached_property
     def _dense(self) -> Floats | None:
@@ -171,9 +160,10 @@ class Lexicon:
             Shape (documents,), float32.
         """
         if self._dense is not None and bag.weights:
-            weights = np.array(list(bag.weights.values()), dtype=np.float32)
-            product: Floats = weights @ self._dense[list(bag.weights)]
-            return product / np.float32(bag.total)
+            weights = np.fromiter(bag.weights.values(), np.float32, len(bag.weights))
+            product: Floats = weights.dot(self._dense.take(list(bag.weights), axis=0))
+            product /= bag.total
+            return product
         scores = np.zeros(self.size, dtype=np.float32)
         for place, weight in bag.weights.items():
             documents, saturations = self._postings(place)

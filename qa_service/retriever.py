@@ -10,7 +10,7 @@ import numpy as np
 from qa_service import text as strings
 from qa_service.artifact.read import Snapshot
 from qa_service.cache import VectorCache
-from qa_service.confidence import Examination, decide, evidence, scores
+from qa_service.confidence import HEAD, Examination, decide, evidence, scores
 from qa_service.domain import Entry, Floats, Ints, Mask, Match, Outcome, Query, Result, Rule
 from qa_service.errors import NotFoundError
 from qa_service.explain import explain
@@ -130,14 +130,15 @@ class Retriever:
         wording_words = self.snapshot.wording_lexicon.bag(terms)
         reading = self._signals.read(vector, entry_words, wording_words, places)
         score = scores(reading.signals, calibration.weights)
-        order = np.argsort(-score, kind="stable")
+        order = (-score).argsort(kind="stable")
         score = score[order]
-        proof = evidence(score)
-        fresh = reading.novelty(int(order[0])) if len(places) else 0.0
+        proof = evidence(score[: max(HEAD, query.top)].tolist())
+        fresh = reading.novelty(order.item(0)) if len(places) else 0.0
         return Examination(
             places=places[order],
-            signals=reading.signals.take(order),
-            closest=lambda rank: reading.closest(int(order[rank])),
+            order=order,
+            unordered=reading.signals,
+            closest=lambda rank: reading.closest(order.item(rank)),
             novelty=fresh,
             score=score,
             evidence=proof,
@@ -145,8 +146,8 @@ class Retriever:
         )
 
     def _answer(self, query: Query, question: str, vector: Floats) -> Result:
-        found = self._examine(query, question, vector)
-        outcome, count, rule = decide(found.confidence, self.snapshot.calibration)
+        held, found = self.snapshot, self._examine(query, question, vector)
+        outcome, count, rule = decide(found.confidence, held.calibration)
         spoken = None if query.language else detect(query.text)
         if spoken is not None and spoken not in self._spoken:
             outcome, count, rule = Outcome.ABSTAINED, 0, Rule.LANGUAGE
@@ -155,16 +156,16 @@ class Retriever:
             similarity, wording = found.closest(rank)
             matches.append(
                 Match(
-                    entry=self.snapshot.entries[place],
-                    score=float(found.score[rank]),
-                    similarity=similarity,
-                    confidence=float(found.confidence[rank]),
-                    matched=self.snapshot.wordings[place][wording],
+                    held.entries[place],
+                    found.score.item(rank),
+                    similarity,
+                    found.confidence[rank],
+                    held.wordings[place][wording],
                 )
             )
-        told = explain(self.snapshot, query.text, found, rule, spoken) if query.explain else None
-        languages = self.snapshot.manifest.languages
-        return Result(outcome, tuple(matches[:count]), tuple(matches[count:]), self.version, languages, told)
+        told = explain(held, query.text, found, rule, spoken) if query.explain else None
+        languages = held.manifest.languages
+        return Result(outcome, tuple(matches[:count]), tuple(matches[count:]), held.version, languages, told)
 
     def _allowed(self, query: Query) -> Mask | None:
         """Which entries may be returned; None for all. Shape (entries,)."""

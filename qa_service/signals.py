@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from qa_service.artifact.read import Snapshot
 from qa_service.confidence import Doubles, Signals, novelty
 from qa_service.domain import Floats, Ints, Mask
 from qa_service.lexical import Bag
-from qa_service.vectors.base import bounded
+from qa_service.vectors.base import stacked
 
 # Up to this many rows, all are compared with a question, whatever narrows it: that takes some 20 microseconds.
 ALL_ROWS = 1_024
@@ -19,15 +20,16 @@ _NEAREST = 3
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the wordings of some entries lie.
+    """Where the wordings of some entries lie; arrays but `rows` have shape (places,).
 
-    `rows` are their numbers among all wordings, entry by entry; those of one entry begin at `firsts` (shape (places,)) and
-    are `counts` many, published ones first and learned ones then. `answerless` are the entries without an answer text, of
-    which there may be some. `whole` says that these are all entries there are.
+    `rows` are their numbers among all wordings, entry by entry; those of one entry begin at `firsts` and are `counts` many,
+    `published` ones first and learned ones then. `answerless` are the entries without an answer text, of which there may be
+    some. `whole` says that these are all entries there are.
     """
 
     places: Ints
     counts: Ints
+    published: Ints
     firsts: Ints
     rows: Ints
     answerless: Mask
@@ -35,8 +37,7 @@ class Layout:
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What was read for one question and some candidates.
 
     `wordings` are the cosines to the wordings of `layout`, `unanswerable` those to the questions that are known to be
@@ -46,20 +47,19 @@ class Reading:
     signals: Signals
     wordings: Floats
     layout: Layout
-    published_counts: Ints
     unanswerable: Floats
 
     def closest(self, candidate: int) -> tuple[float, int]:
         """The cosine of a candidate's closest published wording, and its number; of equal ones the first."""
-        first = int(self.layout.firsts[candidate])
-        published = self.wordings[first : first + int(self.published_counts[candidate])]
-        number = int(published.argmax())
-        return float(published[number]), number
+        first = self.layout.firsts.item(candidate)
+        published: list[float] = self.wordings[first : first + self.layout.published.item(candidate)].tolist()
+        best = max(published)
+        return best, published.index(best)
 
     def novelty(self, candidate: int) -> float:
         """How much nearer the question is to a candidate's wordings than to the questions known to be unanswerable."""
-        first = int(self.layout.firsts[candidate])
-        return novelty(self.wordings[first : first + int(self.layout.counts[candidate])], self.unanswerable)
+        first = self.layout.firsts.item(candidate)
+        return novelty(self.wordings[first : first + self.layout.counts.item(candidate)], self.unanswerable)
 
 
 class SignalReader:
@@ -70,6 +70,12 @@ class SignalReader:
         self._answerless = np.array([not entry.answer for entry in snapshot.entries], dtype=np.bool_)
         self._size = len(snapshot.entries)
         self.compares_all = len(snapshot.vectors) <= ALL_ROWS
+        rows, size, table = len(snapshot.vectors), self._size, snapshot.index.table
+        if self.compares_all:
+            self._together = table(stacked(snapshot.vectors, snapshot.prototypes, snapshot.unanswerable))
+            self._parts = slice(size), slice(size, rows), slice(rows, rows + size), slice(rows + size, None)
+        else:
+            self._prototypes, self._unanswerable = table(snapshot.prototypes), table(snapshot.unanswerable)
         self.everything = np.arange(self._size)
         self._everything = self._layout(self.everything, whole=True)
 
@@ -83,32 +89,33 @@ class SignalReader:
             places: of the candidates among the entries, ascending.
         """
         held, layout = self._snapshot, self._of(places)
-        cosines, passages = self._cosines(vector, layout)
-        prototypes = held.prototypes if layout.whole else held.prototypes[places]
-        passage = passages.astype(np.float64)
+        passages, wordings, prototypes, unanswerable = self._cosines(vector, layout)
+        passage: Floats | Doubles = passages
         if layout.some_answerless:
             # An entry without an answer text has no passage of its own; its three nearest wordings stand for one.
-            passage[layout.answerless] = _mean_of_nearest(cosines, layout)[layout.answerless]
+            passage = np.where(layout.answerless, _mean_of_nearest(wordings, layout), passages)
         words = held.wording_lexicon.scores_of(wording_words, layout.rows, layout.whole)
         signals = Signals(
-            wording=_best(cosines, layout).astype(np.float64),
+            wording=_best(wordings, layout),
             passage=passage,
-            prototype=bounded(np.vecdot(prototypes, vector)).astype(np.float64),
-            entry_words=held.entry_lexicon.scores_of(entry_words, places, layout.whole).astype(np.float64),
-            wording_words=_best(words, layout).astype(np.float64),
+            prototype=prototypes,
+            entry_words=held.entry_lexicon.scores_of(entry_words, places, layout.whole),
+            wording_words=_best(words, layout),
         )
-        unanswerable = bounded(np.vecdot(held.unanswerable, vector))
-        return Reading(signals, cosines, layout, held.published_counts[places], unanswerable)
+        return Reading(signals, wordings, layout, unanswerable)
 
-    def _cosines(self, vector: Floats, layout: Layout) -> tuple[Floats, Floats]:
-        """The cosines to the wordings and passages of a layout."""
-        index, size = self._snapshot.index, self._size
+    def _cosines(self, vector: Floats, layout: Layout) -> tuple[Floats, Floats, Floats, Floats]:
+        """The cosines to the passages, wordings and prototypes of a layout, and to what is known to be unanswerable."""
+        size, places = self._size, layout.places
         if not self.compares_all:
-            return index.cosines(vector, layout.rows + size), index.cosines(vector, layout.places)
-        cosines = index.cosines(vector)
-        if layout.whole:
-            return cosines[size:], cosines[:size]
-        return cosines[size:][layout.rows], cosines[layout.places]
+            index = self._snapshot.index
+            passages, wordings = index.cosines(vector, places), index.cosines(vector, layout.rows + size)
+            return passages, wordings, self._prototypes.cosines(vector, places), self._unanswerable.cosines(vector)
+        cosines = self._together.cosines(vector)
+        passages, wordings, prototypes, unanswerable = (cosines[part] for part in self._parts)
+        if not layout.whole:
+            passages, wordings, prototypes = passages[places], wordings[layout.rows], prototypes[places]
+        return passages, wordings, prototypes, unanswerable
 
     def _of(self, places: Ints) -> Layout:
         return self._everything if len(places) == len(self._everything.places) else self._layout(places)
@@ -120,7 +127,8 @@ class SignalReader:
         within = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
         rows = np.repeat(held.wording_starts[places] - len(held.entries), counts) + within
         answerless = self._answerless[places]
-        return Layout(places, counts, firsts, rows, answerless, bool(answerless.any()), whole)
+        published = held.published_counts[places]
+        return Layout(places, counts, published, firsts, rows, answerless, bool(answerless.any()), whole)
 
 
 def _best(values: Floats, layout: Layout) -> Floats:

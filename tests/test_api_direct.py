@@ -10,7 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from qa_service.api.app import create_app
-from qa_service.api.guard.direct import Direct
+from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.direct import Direct, Short
+from qa_service.api.guard.keys import Keys
 from qa_service.config import Settings
 from tests.test_api_ask import lasting
 from tests.test_api_probes import serving
@@ -35,7 +37,9 @@ def refuse(exc: Exception) -> Response | None:
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(Direct(behind, {"/hot": answer}, refuse))
+    """A short way to one path: without keys, with a limit of 100 bytes."""
+    short = Short({"/hot": answer}, refuse, Keys(behind), BodyLimit(behind, 100, {}))
+    return TestClient(Direct(behind, {"/hot"}, short))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def test_a_cache_too_small_for_one_vector_keeps_none(max_bytes: int) -> None:
     cache, embed = VectorCache(max_bytes), Embedding()
     assert [cache.get(["a"], embed)[0][0] for _ in range(2)] == [1.0, 1.0]
     assert embed.asked == ["a", "a"]
+    assert [vector[0] for vector in cache.get(["bb", "a", "bb"], embed)] == [2.0, 1.0, 2.0]
+    assert embed.asked == ["a", "a", "bb", "a"]
 
 
 def test_what_is_not_held_is_embedded_together() -> None:

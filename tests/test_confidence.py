@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_service.confidence import (
+    HEAD,
     PRIOR,
     PRIOR_LABELLED,
     Calibration,
-    Doubles,
     Logistic,
     Signals,
     Weights,
@@ -23,7 +23,6 @@ from qa_service.confidence import (
     decide,
     evidence,
     joint_confidence,
-    margins,
     novelty,
     scores,
 )
@@ -50,7 +49,7 @@ def test_contributions_by_hand() -> None:
     """What each signal adds goes by the signal's name, and together they are the score."""
     weights = Weights()
     got = contributions(SIGNALS, weights)
-    assert [f.name for f in fields(Signals)] == list(got)
+    assert list(Signals._fields) == list(got)
     assert np.allclose([weights.prototype * 0.25, weights.prototype * -0.5], got["prototype"])
     assert np.allclose([weights.wording_words * 0.0, weights.wording_words * 0.3], got["wording_words"])
     assert np.allclose(sum(got.values()), scores(SIGNALS, weights))
@@ -58,7 +57,7 @@ def test_contributions_by_hand() -> None:
 
 def test_the_published_weights_add_up_to_one() -> None:
     """A candidate for which every signal is 1 has a score of 1, and each signal has a weight of its own."""
-    assert [f.name for f in fields(Signals)] == [f.name for f in fields(Weights)]
+    assert list(Signals._fields) == [f.name for f in fields(Weights)]
     assert sum(astuple(Weights())) == pytest.approx(1.0)
     assert min(astuple(Weights())) > 0.0
 
@@ -66,51 +65,62 @@ def test_the_published_weights_add_up_to_one() -> None:
 def test_signals_are_taken_together() -> None:
     """Another order is the other order of every signal."""
     turned = SIGNALS.take(np.array([1, 0]))
-    for f in fields(Signals):
-        assert getattr(SIGNALS, f.name)[::-1].tolist() == getattr(turned, f.name).tolist()
+    assert [values[::-1].tolist() for values in SIGNALS] == [values.tolist() for values in turned]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_the_score_adds_one_signal_after_the_other(count: int) -> None:
+    """Whatever the number of candidates, a score has the same bits as a sum from the first signal to the last."""
+    draw = np.random.default_rng(3)
+    signals = Signals(*draw.uniform(-1.0, 1.0, (5, count)).astype(np.float32))
+    weights = astuple(Weights(0.13, 0.29, 0.31, 0.17, 0.1))
+    for candidate, got in enumerate(scores(signals, Weights(*weights)).tolist()):
+        one, *others = (weight * float(values[candidate]) for weight, values in zip(weights, signals, strict=True))
+        for other in others:
+            one += other
+        assert one == got
 
 
 @pytest.mark.parametrize(
-    ("score", "expected"),
+    ("score", "margins"),
     [
         ([], []),
         ([0.6], [0.0]),
         ([0.3, 0.3], [0.0, 0.0]),
         ([0.9, 0.5], [0.4, -0.4]),
         ([0.9, 0.5, 0.1], [0.9 - 0.3, 0.5 - 0.5, 0.1 - 0.7]),
-        ([0.1, 0.9, 0.5], [0.1 - 0.7, 0.9 - 0.3, 0.5 - 0.5]),  # the same in another order
         ([0.9, 0.6, 0.3, 0.0], [0.9 - 0.3, 0.6 - 0.4, 0.3 - 0.5, 0.0 - 0.6]),
         ([0.9, 0.6, 0.3, 0.0, -1.0], [0.9 - 0.3, 0.6 - 0.4, 0.3 - 0.5, 0.0 - 0.6, -1.0 - 0.6]),
         ([0.5, 0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0, 0.0]),
     ],
 )
-def test_margins_by_hand(score: list[float], expected: list[float]) -> None:
-    """Each candidate has its distance to the mean of the three best others, a lone one 0."""
-    assert np.allclose(expected, margins(np.array(score)))
+def test_evidence_by_hand(score: list[float], margins: list[float]) -> None:
+    """To its score each candidate adds its distance to the mean of the three best others, a lone one nothing."""
+    assert [own + margin for own, margin in zip(score, margins, strict=True)] == pytest.approx(evidence(score))
 
 
-SCORES = st.lists(st.floats(-1.0, 1.5), max_size=12)
+SCORES = st.lists(st.floats(-1.0, 1.5), max_size=12).map(lambda values: sorted(values, reverse=True))
 
 
 @given(SCORES)
-def test_margins_equal_a_loop_over_the_others(values: list[float]) -> None:
-    """For every candidate, in whatever order: its score minus the mean of the three best of the others."""
+def test_evidence_equals_a_loop_over_the_others(score: list[float]) -> None:
+    """For every candidate: its score, and its score minus the mean of the three best of the others."""
     expected = []
-    for place, value in enumerate(values):
-        rivals = sorted(values[:place] + values[place + 1 :], reverse=True)[:3]
-        expected.append(value - sum(rivals) / len(rivals) if rivals else 0.0)
-    assert np.allclose(expected, margins(np.array(values)), atol=1e-9)
+    for place, value in enumerate(score):
+        rivals = sorted(score[:place] + score[place + 1 :], reverse=True)[:3]
+        expected.append(value + (value - sum(rivals) / len(rivals) if rivals else 0.0))
+    assert np.allclose(expected, evidence(score), atol=1e-9)
 
 
-def test_evidence_is_the_score_and_its_margin() -> None:
-    """The evidence adds the two."""
-    assert np.allclose([0.9 + 0.6, 0.5, 0.1 - 0.6], evidence(np.array([0.9, 0.5, 0.1])))
+@given(SCORES, st.integers(HEAD, 12))
+def test_the_evidence_of_the_best_does_not_need_the_rest(score: list[float], count: int) -> None:
+    """The best four or more have by themselves what they have before all others, to the last digit."""
+    assert evidence(score)[:count] == evidence(score[:count])
 
 
 @given(SCORES)
-def test_evidence_keeps_the_order_of_the_scores(values: list[float]) -> None:
+def test_evidence_keeps_the_order_of_the_scores(score: list[float]) -> None:
     """A higher score never has less evidence, and equal scores have the same."""
-    score = np.sort(np.array(values))[::-1]
     assert np.all(np.diff(evidence(score)) <= 1e-12)
 
 
@@ -146,14 +156,14 @@ def test_every_candidates_probability_by_hand() -> None:
     logistic = Logistic(intercept=-2.0, slope=3.0, novelty=4.0, rival=7.0)
     top = -2.0 + 3.0 * 0.8 + 4.0 * 0.1
     expected = [1 / (1 + math.exp(-top + 7.0 * 0.3)), 1 / (1 + math.exp(-top)), 1 / (1 + math.exp(-top + 7.0 * 1.0))]
-    assert np.allclose(expected, logistic.all(np.array([0.5, 0.8, -0.2]), 0.1))
-    assert [] == logistic.all(np.array([]), 0.0).tolist()
+    assert np.allclose(expected, logistic.all([0.5, 0.8, -0.2], 0.1))
+    assert [] == logistic.all([], 0.0)
 
 
 @given(st.lists(st.floats(-1.0, 2.0), min_size=1, max_size=6), st.floats(-2.0, 2.0))
 def test_the_best_of_all_is_the_best_by_itself(proofs: list[float], fresh: float) -> None:
     """Beside others, the best entry has the probability that the fit gave it."""
-    got = PRIOR_LABELLED.all(np.array(proofs), fresh)
+    got = PRIOR_LABELLED.all(proofs, fresh)
     assert np.max(got) == pytest.approx(float(PRIOR_LABELLED.best(np.array([max(proofs)]), fresh)[0]))
 
 
@@ -161,31 +171,31 @@ def test_probability_at_the_ends() -> None:
     """Evidence without measure is certainty, not an overflow."""
     logistic = Logistic(intercept=0.0, slope=1e6, novelty=0.0, rival=2e6)
     assert [0.0, 0.5, 1.0] == pytest.approx(logistic.best(np.array([-10.0, 0.0, 10.0]), 0.0).tolist())
-    assert [0.0, 0.0, 1.0] == pytest.approx(logistic.all(np.array([-10.0, 0.0, 10.0]), 0.0).tolist())
+    assert [0.0, 0.0, 1.0] == pytest.approx(logistic.all([-10.0, 0.0, 10.0], 0.0))
 
 
 @given(st.lists(st.floats(-1.0, 1.5), min_size=1, max_size=12), st.floats(-2.0, 2.0))
 def test_confidence_keeps_the_order_of_the_scores(values: list[float], fresh: float) -> None:
     """Ordered by confidence is ordered by score, and confidence is a probability, whatever the novelty."""
-    score = np.sort(np.array(values))[::-1]
+    score = sorted(values, reverse=True)
     for logistic in (PRIOR, PRIOR_LABELLED, Logistic(0.0, 0.001, 0.0, 0.001)):
-        got = logistic.all(evidence(score), fresh)
+        got = np.array(logistic.all(evidence(score), fresh))
         assert np.all(np.diff(got) <= 1e-12)
         assert np.all((got >= 0.0) & (got <= 1.0))
 
 
 @given(st.lists(st.integers(-20, 120), min_size=1, max_size=8, unique=True), st.floats(-2.0, 2.0))
 def test_the_order_by_confidence_is_the_order_by_score(hundredths: list[int], fresh: float) -> None:
-    """Candidates a hundredth apart stand in the same order by confidence as by score, in whatever order they come."""
-    score = np.array(hundredths) / 100
+    """Candidates a hundredth apart stand in the same order by confidence as by score, none beside another."""
+    score = sorted((value / 100 for value in hundredths), reverse=True)
     confidence = Logistic(-5.0, 8.0, 4.0, 5.0).all(evidence(score), fresh)
-    assert np.argsort(score).tolist() == np.argsort(confidence).tolist()
+    assert sorted(set(confidence), reverse=True) == confidence
 
 
 @given(st.floats(-2.0, 2.0), st.floats(-2.0, 2.0), st.lists(st.floats(-1.0, 2.0), min_size=1, max_size=5))
 def test_what_is_nearer_to_the_unanswerable_is_less_likely(one: float, other: float, proofs: list[float]) -> None:
     """More novelty never lowers the probability of any candidate."""
-    low, high = (PRIOR_LABELLED.all(np.array(proofs), n) for n in sorted((one, other)))
+    low, high = (np.array(PRIOR_LABELLED.all(proofs, n)) for n in sorted((one, other)))
     assert np.all(low <= high)
 
 
@@ -208,20 +218,20 @@ def test_what_is_nearer_to_the_unanswerable_is_less_likely(one: float, other: fl
 )
 def test_outcomes_by_hand(confidence: list[float], outcome: Outcome, count: int, rule: Rule) -> None:
     """A lone contender above the threshold answers, close ones are offered together, the rest abstains, and says why."""
-    assert (outcome, count, rule) == decide(np.array(confidence), CALIBRATION)
+    assert (outcome, count, rule) == decide(confidence, CALIBRATION)
 
 
 def test_joint_confidence_is_the_chance_that_one_is_right() -> None:
     """One minus the product of the chances that each contender is wrong."""
-    assert joint_confidence(np.array([0.4, 0.4, 0.01]), CALIBRATION) == pytest.approx(1 - 0.6 * 0.6)
-    assert joint_confidence(np.array([]), CALIBRATION) == 0.0
+    assert joint_confidence([0.4, 0.4, 0.01], CALIBRATION) == pytest.approx(1 - 0.6 * 0.6)
+    assert joint_confidence([], CALIBRATION) == 0.0
 
 
-probabilities = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=6).map(lambda p: np.sort(np.array(p))[::-1])
+probabilities = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=6).map(lambda p: sorted(p, reverse=True))
 
 
 @given(probabilities, st.floats(0.0, 1.0), st.floats(0.0, 1.0))
-def test_a_higher_threshold_only_removes_answers(confidence: Doubles, one: float, other: float) -> None:
+def test_a_higher_threshold_only_removes_answers(confidence: list[float], one: float, other: float) -> None:
     """Whatever the confidences, raising the threshold keeps the outcome and its answers, or takes all away."""
     low, high = sorted((one, other))
     before = decide(confidence, replace(CALIBRATION, answer_threshold=low))
@@ -230,7 +240,7 @@ def test_a_higher_threshold_only_removes_answers(confidence: Doubles, one: float
 
 
 @given(probabilities)
-def test_contenders_are_one_to_three(confidence: Doubles) -> None:
+def test_contenders_are_one_to_three(confidence: list[float]) -> None:
     """There is always a best entry, and never more than three choices."""
     assert 1 <= contenders(confidence, CALIBRATION) <= 3
 

@@ -281,3 +281,14 @@ def test_leaders_look_at_a_bounded_number_of_postings(monkeypatch: pytest.Monkey
     assert [3, 2] == lexicon.leaders(bag, 4).tolist()
     assert np.count_nonzero(lexicon.scores(bag)) == 4
     assert [] == lexicon.leaders(lexicon.bag(["the"]), 4).tolist()
+
+
+def test_only_so_many_terms_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people write does not fill the memory, and a term that was forgotten means the same again."""
+    monkeypatch.setattr(lexical, "_REMEMBERED_TERMS", 3)
+    lexicon, fresh = build_lexicon(DOCUMENTS), build_lexicon(DOCUMENTS)
+    terms = ["red", "violet", "greem", "green", "blue", "orange"]
+    for term in terms * 2:
+        assert fresh.resolve(term) == lexicon.resolve(term)
+        assert len(lexicon._meanings) <= 3
+    assert fresh.bag(terms) == lexicon.bag(terms)

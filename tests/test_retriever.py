@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from qa_service import text as strings
 from qa_service.artifact import publish
 from qa_service.artifact.read import read
 from qa_service.assemble import assemble
-from qa_service.confidence import Calibration, Signals, evidence, scores
+from qa_service.confidence import HEAD, Calibration, evidence, scores
 from qa_service.domain import Outcome, Query
 from qa_service.errors import NotFoundError, QuestionError
 from qa_service.questions import MAX_QUESTION_CHARS, checked_question
@@ -247,7 +247,7 @@ def test_signals_equal_a_loop_over_everything(large: Path, question: str) -> Non
             entry_words[place],
             wording_words[place],
         ]
-        assert expected == pytest.approx([getattr(found.signals, f.name)[rank] for f in fields(Signals)], abs=2e-6)
+        assert expected == pytest.approx([values[rank] for values in found.signals], abs=2e-6)
         weighted = sum(w * x for w, x in zip(astuple(snapshot.calibration.weights), expected, strict=True))
         assert found.score[rank] == pytest.approx(weighted, abs=2e-6)
         published = fakes.vectors(snapshot.wordings[place]) @ vector
@@ -265,8 +265,19 @@ def test_an_examination_is_in_order_of_the_score(large: Path) -> None:
     assert np.all(np.diff(found.score) <= 0.0)
     assert np.all(np.diff(found.evidence) <= 1e-12)
     assert np.all(np.diff(found.confidence) <= 1e-12)
-    assert np.allclose(evidence(found.score), found.evidence)
-    assert np.allclose(logistic.all(found.evidence, found.novelty), found.confidence)
+    every = evidence(found.score.tolist())
+    assert len(every) == 300
+    assert every[:HEAD] == found.evidence
+    assert logistic.all(every, found.novelty)[:HEAD] == found.confidence
+
+
+def test_as_many_candidates_are_judged_as_are_asked_for(large: Path) -> None:
+    """Asked for more than are judged anyway, each that comes back has the confidence that it has beside all others."""
+    held = Retriever(read(large / publish.current(large)))
+    few, many = (held.examine(Query("red green status", top=top)) for top in (1, 20))
+    assert (len(few.confidence), len(many.confidence)) == (HEAD, 20)
+    assert (few.evidence, few.confidence) == (many.evidence[:HEAD], many.confidence[:HEAD])
+    assert many.evidence == evidence(many.score.tolist())[:20]
 
 
 @pytest.fixture
@@ -343,7 +354,7 @@ def test_an_entry_struck_out_is_no_candidate(taught: Retriever) -> None:
     assert [whole.closest(rank) for rank in np.flatnonzero(keep).tolist()] == [
         without.closest(rank) for rank in range(2)
     ]
-    assert np.array_equal(evidence(without.score), without.evidence)
+    assert evidence(without.score.tolist()) == without.evidence
     # The best is gamma now, whose answer is the shortest: it shares "what is" with the question, as "what is seven" does.
     assert without.novelty == pytest.approx(2 / math.sqrt(12) - (2 / math.sqrt(12) + 0.0) / 2, abs=1e-6)
 

@@ -329,3 +329,27 @@ def test_sentences_keep_their_closing_quotes(raw: str, expected: list[str]) -> N
 def test_question_parts(question: str, expected: tuple[str, ...]) -> None:
     """A compound question is made of its sentences of three words or more; one alone makes no compound question."""
     assert expected == strings.question_parts(question)
+
+
+ASCII = st.text(st.characters(max_codepoint=127), max_size=30) | st.text(st.sampled_from("aB3'_- s\t\x00"), max_size=12)
+
+
+@given(ASCII)
+@example("It's 'Rock'n'Roll's' a''b _x_ C-TPAT")
+def test_ascii_has_the_words_and_terms_that_any_text_has(raw: str) -> None:
+    """The short way for ASCII finds what the patterns find."""
+    folded = raw.lower()
+    assert re.findall(r"[^\W_]+", folded) == strings.words(raw)
+    found = re.findall(r"[^\W_]+(?:'[^\W_]+)*", folded)
+    bare = [word[:-2] if word.endswith("'s") else word.replace("'", "") for word in found]
+    assert [strings.stem(word) for word in bare] == strings.terms(raw)
+
+
+def test_only_so_many_words_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people write does not fill the memory, and a forgotten word has the same term again."""
+    monkeypatch.setattr(strings, "_REMEMBERED_WORDS", 5)
+    monkeypatch.setattr(strings, "_term_of", strings._Terms())
+    for _ in range(2):
+        assert [f"importer{i}x" for i in range(9)] == [strings.terms(f"importer{i}x")[0] for i in range(9)]
+        assert len(strings._term_of) <= 5
+    assert strings.terms("importers imports") == ["import", "import"]

@@ -8,7 +8,7 @@ import pytest
 from qa_service import vectors
 from qa_service.domain import Floats
 from qa_service.errors import QaError
-from qa_service.vectors.base import NO_ROW
+from qa_service.vectors.base import NO_ROW, stacked
 
 ENGINES = list(vectors.ENGINES)
 
@@ -134,3 +134,25 @@ def test_cosines_to_a_row_that_is_not_there(name: str) -> None:
     index = vectors.engine(name).build(unit_rows(5))
     with pytest.raises(IndexError):
         index.cosines(unit_rows(1)[0], np.array([5]))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_table_gives_the_cosines_of_an_index(name: str) -> None:
+    """The same rows have the same bits in a table as in an index, above and below others too."""
+    data, others, engine = unit_rows(50, dimension=384), unit_rows(9, dimension=384, seed=2), vectors.engine(name)
+    index, table, between = engine.build(data), engine.table(data), engine.table(stacked(others, data, others))
+    for query in unit_rows(20, dimension=384, seed=3):
+        expected = index.cosines(query)
+        assert np.array_equal(expected, table.cosines(query))
+        assert np.array_equal(expected[[4, 30]], table.cosines(query, np.array([4, 30])))
+        assert np.array_equal(expected, between.cosines(query)[9:59])
+
+
+def test_matrices_are_stacked_at_the_beginning_of_a_large_page() -> None:
+    """One below the other, in memory without gaps, at an address that a page of 2 MB may have."""
+    one, none, other = unit_rows(3), unit_rows(5)[:0], unit_rows(4, seed=1)
+    held = stacked(one, none, other)
+    assert held.dtype == np.float32
+    assert held.flags.c_contiguous
+    assert held.ctypes.data % 2**21 == 0
+    assert np.array_equal(np.concatenate((one, other)), held)

@@ -201,12 +201,12 @@ def encoder_lines(results: dict[str, Any]) -> list[str]:
         row("batch of 256", between(batch["batch_per_second"], _number)),
         row("one after another", between(batch["single_per_second"], _number)),
         "",
-        *head("one client of Python's http.client", "ms"),
+        *head("one client, a socket of Python's alone", "ms"),
         row("request, median", between(overhead["request_ms"], _number)),
         row("the same questions in the encoder, median", between(overhead["encoder_ms"], _number)),
         row("overhead", between(overhead["overhead_ms"]["pairs"], _number)),
         "",
-        "The overhead holds the client's own work too. By wrk, a leaner client, the median at one client is "
+        "The overhead holds the client's own sending and receiving too. By wrk the median at one client is "
         f"{wrk:.2f} ms,\n{wrk - encoder:.2f} ms above the encoder's, with other questions at another time.",
     ]
     return lines

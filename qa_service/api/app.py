@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from qa_service.api.catalogue import Catalogue
 from qa_service.api.engine import Engine
 from qa_service.api.guard.body import BodyLimit
 from qa_service.api.guard.cors import shared_with
-from qa_service.api.guard.direct import Direct
+from qa_service.api.guard.direct import Direct, Handler, Short, Uncompressed
 from qa_service.api.guard.head import Head
 from qa_service.api.guard.keys import Keys
 from qa_service.api.guard.trace import Trace
@@ -71,11 +72,10 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # `openapi.describe` adds the route
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the figures are those of `/metrics`
     )
     app.state.live, app.state.engine, app.state.metrics, app.state.journal = live, engine, metrics, journal
     handlers = ask.handlers(live, engine, journal)
-    app.add_middleware(Direct, handlers=handlers, refuse=refused)
-    _guard(app, settings, metrics, log)
     _render_errors(app)
     openapi.describe(app)
     ask.add(app, handlers)
@@ -87,6 +87,7 @@ def create_app(settings: Settings, opener: Opener | None = None) -> FastAPI:
     assets.add(app, settings)
     probes.add(app, live, metrics)
     admin.add(app, office)
+    _guard(app, handlers, settings, metrics, log)
     return app
 
 
@@ -110,21 +111,27 @@ def _lifespan(
     return lifespan
 
 
-def _guard(app: FastAPI, settings: Settings, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Stand the guards before the application; a request meets the last one first."""
+def _guard(
+    app: FastAPI, handlers: Mapping[str, Handler], settings: Settings, metrics: Metrics, log: FilteringBoundLogger
+) -> None:
+    """Stand the guards before the application, whose routes are all there, and before the handlers of the short way."""
     limits = {
         ask.ASK_BATCH: settings.max_batch_body_bytes,
         mail.MAIL: settings.max_mail_bytes,
         feedback.FEEDBACK: feedback.MAX_BODY_BYTES,
     }
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, limits=limits)
-    # A key is asked for before the body is read, but a preflight, which can't bring one, is answered before that.
-    app.add_middleware(Keys, digests=key_digests(settings), admin_digest=settings.admin_key_sha256)
-    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_BYTES, compresslevel=_COMPRESSION)
-    app.add_middleware(Head)
     share = shared_with(allowed_origins(settings))
-    app.add_middleware(share)
-    app.add_middleware(Trace, metrics=metrics, log=log, share=share)
+    trace = partial(Trace, metrics=metrics, log=log, share=share)
+    compress = partial(GZipMiddleware, minimum_size=_COMPRESSED_BYTES, compresslevel=_COMPRESSION)
+    keys = partial(Keys, digests=key_digests(settings), admin_digest=settings.admin_key_sha256)
+    body = partial(BodyLimit, limit=settings.max_body_bytes, limits=limits)
+    # A request meets the last one first. A key is asked for before the body is read, but a preflight, which can't bring one,
+    # is answered before that.
+    for guard in (body, keys, compress, Head, share, trace):
+        app.add_middleware(guard)
+    framework = app.build_middleware_stack()
+    short = Short(handlers, refused, keys(framework), body(framework))
+    app.middleware_stack = Direct(framework, handlers, trace(share(Uncompressed(short, compress))))
 
 
 async def _watch(live: LiveIndex, hangup: asyncio.Event, poll_seconds: float) -> None:

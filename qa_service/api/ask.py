@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from qa_service import domain
 from qa_service.api import problems, replies, requests
-from qa_service.api.convert import ask_response
+from qa_service.api.convert import ask_body, batch_body
 from qa_service.api.engine import Engine
 from qa_service.api.guard.direct import Handler
 from qa_service.api.journal import Journal
@@ -41,7 +41,7 @@ def handlers(live: LiveIndex, engine: Engine, journal: Journal) -> dict[str, Han
         asked = await requests.read(request, AskRequest)
         checked_question(asked.question)
         result = (await engine.ask(live.retriever(), [_query(asked)]))[0]
-        return replies.json(_noted(journal, result, asked.question, time.perf_counter() - begun))
+        return replies.Json(_noted(journal, result, asked.question, time.perf_counter() - begun))
 
     async def ask_batch(request: Request) -> Response:
         begun = time.perf_counter()
@@ -49,15 +49,15 @@ def handlers(live: LiveIndex, engine: Engine, journal: Journal) -> dict[str, Han
         retriever = live.retriever()
         items = [_batch_item(item, batch) for item in batch.questions]
         results = iter(await engine.ask(retriever, [i for i in items if isinstance(i, domain.Query)]))
-        answered: list[AskResponse | BatchItemError] = []
+        answered: list[bytes] = []
         for item in items:
             if isinstance(item, Problem):
-                answered.append(BatchItemError(error=item))
+                answered.append(BatchItemError(error=item).model_dump_json().encode())
                 continue
             result = next(results)
             answered.append(_noted(journal, result, item.text, time.perf_counter() - begun))
-        took_ms = round((time.perf_counter() - begun) * 1000, 3)
-        return replies.json(BatchResponse(results=answered, index_version=retriever.version, took_ms=took_ms))
+        took_ms = (time.perf_counter() - begun) * 1000
+        return replies.Json(batch_body(answered, retriever.version, took_ms))
 
     return {ASK: ask, ASK_BATCH: ask_batch}
 
@@ -78,10 +78,10 @@ def add(app: FastAPI, held: Mapping[str, Handler]) -> None:
         )(held[path])
 
 
-def _noted(journal: Journal, result: domain.Result, text: str, seconds: float) -> AskResponse:
+def _noted(journal: Journal, result: domain.Result, text: str, seconds: float) -> bytes:
     """A result as it is sent, after the journal was told of it."""
     journal.note(result, text, seconds)
-    return ask_response(result, journal.query_id(), seconds * 1000, journal.takes_votes)
+    return ask_body(result, journal.query_id(), seconds * 1000, journal.takes_votes)
 
 
 def _batch_item(item: object, batch: BatchRequest) -> domain.Query | Problem:

@@ -70,7 +70,7 @@ class Journal:
             text: the question as it was asked.
             seconds: from the beginning of the request to the result.
         """
-        self._metrics.questions.labels(result.outcome).inc()
+        self._metrics.count_question(result.outcome)
         if self.store is None:
             return
         now = self._clock()

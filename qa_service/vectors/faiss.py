@@ -46,13 +46,37 @@ _faiss: Any = faiss
 _PROCESSORS = int(_faiss.omp_get_max_threads())
 
 
-class FaissIndex:
+class FaissTable:
+    """A matrix of unit vectors."""
+
+    def __init__(self, vectors: Floats) -> None:
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)  # a view, also of a memory map
+        self._first = _faiss.swig_ptr(self._vectors)
+
+    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
+        query = np.ascontiguousarray(query)
+        size, dimension = self._vectors.shape
+        if rows is None:
+            found = np.empty(size, dtype=np.float32)
+            out, vector = _faiss.swig_ptr(found), _faiss.swig_ptr(query)
+            _faiss.fvec_inner_products_ny(out, vector, self._first, dimension, size)
+            return bounded(found)
+        # The library checks nothing here: a row beyond the last would be read from whatever memory lies there.
+        if len(rows) and (rows.min() < 0 or rows.max() >= size):
+            raise IndexError(f"there are {size} rows")
+        _faiss.omp_set_num_threads(1)  # as in `search`
+        found, rows = np.empty(len(rows), dtype=np.float32), np.ascontiguousarray(rows, dtype=np.int64)
+        out, vector, places = map(_faiss.swig_ptr, (found, query, rows))
+        _faiss.fvec_inner_products_by_idx(out, vector, self._first, places, dimension, 1, len(rows))
+        return bounded(found)
+
+
+class FaissIndex(FaissTable):
     """A flat index or an inverted file. The file has no checksum, so it is read only after the manifest has verified it."""
 
     def __init__(self, index: Any, vectors: Floats) -> None:  # noqa: ANN401 (faiss has no types)
+        super().__init__(vectors)
         self._index = index
-        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)  # a view, also of a memory map
-        self._first = _faiss.swig_ptr(self._vectors)
         self._inverted = isinstance(index, _faiss.IndexIVF)
         if isinstance(index, _faiss.IndexIVFFastScan):
             index.implem = _ONE_QUERY
@@ -105,22 +129,9 @@ class FaissIndex:
             rows[number, : len(found)] = found[:k]
         return scores, rows
 
-    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
-        query = np.ascontiguousarray(query)
-        size, dimension = self._vectors.shape
-        if rows is None:
-            found = np.empty(size, dtype=np.float32)
-            out, vector = _faiss.swig_ptr(found), _faiss.swig_ptr(query)
-            _faiss.fvec_inner_products_ny(out, vector, self._first, dimension, size)
-            return bounded(found)
-        # The library checks nothing here: a row beyond the last would be read from whatever memory lies there.
-        if len(rows) and (rows.min() < 0 or rows.max() >= size):
-            raise IndexError(f"there are {size} rows")
-        _faiss.omp_set_num_threads(1)  # as in `search`
-        found, rows = np.empty(len(rows), dtype=np.float32), np.ascontiguousarray(rows, dtype=np.int64)
-        out, vector, places = map(_faiss.swig_ptr, (found, query, rows))
-        _faiss.fvec_inner_products_by_idx(out, vector, self._first, places, dimension, 1, len(rows))
-        return bounded(found)
+    @staticmethod
+    def table(vectors: Floats) -> FaissTable:
+        return FaissTable(vectors)
 
     def _proposed(self, query: Floats, k: int, allowed: Mask | None) -> Ints:
         """The rows that may be the best, ascending: at least k of them, or all that are allowed."""

@@ -11,11 +11,20 @@ from qa_service.domain import Floats, Ints, Mask
 from qa_service.vectors.base import NO_ROW, bounded
 
 
-class NumpyIndex:
-    """Every row is compared with every query. Needs no file beyond the vectors themselves."""
+class NumpyTable:
+    """A matrix of unit vectors."""
 
     def __init__(self, vectors: Floats) -> None:
         self._vectors = vectors
+
+    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
+        # `vecdot` sums each row by itself. A product of matrix and vector sums in an order that depends on how many rows
+        # there are.
+        return bounded(np.vecdot(self._vectors if rows is None else self._vectors[rows], query))
+
+
+class NumpyIndex(NumpyTable):
+    """Every row is compared with every query. Needs no file beyond the vectors themselves."""
 
     @classmethod
     def build(cls, vectors: Floats) -> Self:
@@ -42,7 +51,6 @@ class NumpyIndex:
             np.pad(rows, padding, constant_values=NO_ROW),
         )
 
-    def cosines(self, query: Floats, rows: Ints | None = None) -> Floats:
-        # `vecdot` sums each row by itself. A product of matrix and vector sums in an order that depends on how many rows
-        # there are.
-        return bounded(np.vecdot(self._vectors if rows is None else self._vectors[rows], query))
+    @staticmethod
+    def table(vectors: Floats) -> NumpyTable:
+        return NumpyTable(vectors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qa_service.api.problems import describe, problem, respond
@@ -26,18 +27,11 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
-        limit = self.limits.get(scope["path"], self.limit)
-        try:
-            async with asyncio.timeout(self.receive_seconds):
-                body = await _read(scope, receive, limit)
-        except TooLargeError as exc:
-            await respond(problem(exc), {"Connection": "close"})(scope, receive, send)
-            return
-        except TimeoutError:
-            slow = describe(408, "body-too-slow", f"the body did not arrive within {self.receive_seconds:g} s")
-            await respond(slow, {"Connection": "close"})(scope, receive, send)
-            return
+        body = await self.read(scope, receive)
         if body is None:
+            return
+        if isinstance(body, Response):
+            await body(scope, receive, send)
             return
         sent = False
 
@@ -49,6 +43,17 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, replay, send)
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes | Response | None:
+        """The body of a request, the response to one that is refused, or None where the client has gone away."""
+        try:
+            async with asyncio.timeout(self.receive_seconds):
+                return await _read(scope, receive, self.limits.get(scope["path"], self.limit))
+        except TooLargeError as exc:
+            return respond(problem(exc), {"Connection": "close"})
+        except TimeoutError:
+            slow = describe(408, "body-too-slow", f"the body did not arrive within {self.receive_seconds:g} s")
+            return respond(slow, {"Connection": "close"})
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:

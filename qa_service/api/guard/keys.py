@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qa_service.api.problems import for_status, problem, respond
@@ -37,26 +38,23 @@ class Keys:
         self.admin_digests: tuple[str, ...] = (admin_digest,) if admin_digest else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        refused = self.refusal(scope) if scope["type"] == "http" else None
+        await (refused or self.app)(scope, receive, send)
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """The response to a request that may not pass; None for one that may."""
         path = _below_prefix(scope)
         # By prefix alone: the framework takes "/admin" with a line end behind it for "/admin".
         if path.startswith("/admin"):
+            if not self.admin_digests:
+                return for_status(404, "Not Found")
             digests, challenge = self.admin_digests, _BASIC
-            if not digests:
-                await for_status(404, "Not Found")(scope, receive, send)
-                return
         elif path.startswith("/v1") and self.digests and scope["method"] != "OPTIONS":
             digests, challenge = self.digests, _BEARER
         else:
-            await self.app(scope, receive, send)
-            return
+            return None
         refused = _refused(scope, digests, basic=challenge == _BASIC)
-        if refused is None:
-            await self.app(scope, receive, send)
-            return
-        await respond(problem(refused), {"WWW-Authenticate": challenge})(scope, receive, send)
+        return respond(problem(refused), {"WWW-Authenticate": challenge}) if refused else None
 
 
 def _below_prefix(scope: Scope) -> str:

@@ -76,7 +76,6 @@ class Trace:
             seconds = time.perf_counter() - begun
             # An unknown path has no route; its text is the client's and is not made a label or a log line.
             route = getattr(scope.get("route"), "path", "unknown")
-            self.metrics.requests.labels(route, str(status)).inc()
-            self.metrics.seconds.labels(route).observe(seconds)
+            self.metrics.count_request(route, status, seconds)
             level = self.log.debug if route in _QUIET else self.log.info
             level("request", id=request_id, route=route, status=status, ms=round(seconds * 1000, 2))
