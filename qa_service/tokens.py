@@ -27,16 +27,16 @@ class TokenIds:
         self._tokenizer = tokenizer
         self._words: dict[str, tuple[int, ...]] = {}
         self._lock = threading.Lock()
-        made = json.loads(tokenizer.to_str())
         # Added tokens are found before words are; none can lie in a text without the character it begins with.
-        self._marks = frozenset(token["content"][:1] for token in made["added_tokens"])
+        self._marks = frozenset(token.content[:1] for token in tokenizer.get_added_tokens_decoder().values())
         ends = tokenizer.encode("").ids
         self._first, self._last = ends[:1], ends[1:]
         # How many ids words may come to; with none, every text goes to the library. So it stays for a kind whose ids for a
         # sample are other than foreseen, and for a window too short for the sample.
         self._most = 0
-        if _takes_words_apart(made) and self._joined(_SAMPLE) == tokenizer.encode(_SAMPLE).ids:
-            self._most = made["truncation"]["max_length"]
+        window = tokenizer.truncation
+        if window and _takes_words_apart(tokenizer) and self._joined(_SAMPLE) == tokenizer.encode(_SAMPLE).ids:
+            self._most = window["max_length"]
 
     def __call__(self, text: str) -> list[int]:
         """The ids that `Tokenizer.encode` gives."""
@@ -68,22 +68,27 @@ class TokenIds:
         return ids
 
 
-def _takes_words_apart(made: dict[str, Any]) -> bool:
-    """Whether a tokenizer, as written down, is known to take each word by itself and to put special ids around them all."""
-    match made:
-        case {
-            "normalizer": {"type": "BertNormalizer"},
-            "pre_tokenizer": {"type": "BertPreTokenizer"},
-            "model": {"type": "WordPiece"},
-            "post_processor": {"type": "BertProcessing"}
-            | {
-                "type": "TemplateProcessing",
-                "single": [{"SpecialToken": _}, {"Sequence": _}, {"SpecialToken": _}],
-            },
-            "padding": None,
-            "truncation": {"max_length": _},
-            "added_tokens": added,
+def _takes_words_apart(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer is known to take each word by itself and to put special ids around them all."""
+    # One that is looked for after normalisation may be written differently in a text.
+    found_first = not any(
+        token.normalized or token.content[:1].isspace() for token in tokenizer.get_added_tokens_decoder().values()
+    )
+    kinds = [type(part).__name__ for part in (tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.model)]
+    return (
+        found_first
+        and kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
+        and tokenizer.padding is None
+        and _puts_one_at_each_end(tokenizer.post_processor)
+    )
+
+
+def _puts_one_at_each_end(post_processor: Any) -> bool:  # noqa: ANN401 (the library's have no common type)
+    """Whether a text gets one special token before it and one behind it."""
+    match post_processor and json.loads(post_processor.__getstate__()):
+        case {"type": "BertProcessing"} | {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": _}, {"Sequence": _}, {"SpecialToken": _}],
         }:
-            # One that is looked for after normalisation may be written differently in a text.
-            return not any(token["normalized"] or token["content"][:1].isspace() for token in added)
+            return True
     return False
