@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -65,29 +66,42 @@ def test_errors_on_the_short_way(client: TestClient) -> None:
         client.post("/hot", content=b"broken")
 
 
+@pytest.mark.parametrize("compression", ["identity", "gzip", "br, gzip;q=0.5"])
 @pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/v1/ask", {"question": "What is alpha?"}),
         ("/v1/ask", {"question": ""}),
         ("/v1/ask", {"query": "What is alpha?"}),
+        ("/v1/ask", {"question": "x" * 70_000}),
         ("/v1/ask/batch", {"questions": ["What is alpha?", "", {"question": "who", "top": 1}]}),
         ("/v1/ask/batch", {"questions": []}),
     ],
 )
-def test_both_ways_answer_alike(index: Path, path: str, body: dict[str, Any]) -> None:
-    """The framework's own route, which a prefix leads to, gives what the short way gives."""
-    with serving(index) as client:
+@pytest.mark.parametrize(
+    "settings", [{}, {"origins": "https://desk.example"}, {"key_sha256": hashlib.sha256(b"secret").hexdigest()}]
+)
+def test_both_ways_answer_alike(
+    index: Path, path: str, body: dict[str, Any], compression: str, settings: dict[str, Any]
+) -> None:
+    """The framework's own route, which a prefix leads to, gives what the short way gives, headers and refusals included."""
+    sent = {"Accept-Encoding": compression, "Origin": "https://desk.example"}
+    with serving(index, log_level="error", **settings) as client:
         app = client.app
-        direct = client.post(path, json=body)
-        framework = TestClient(app, root_path="/prefix").post(f"/prefix{path}", json=body)
+        direct = client.post(path, json=body, headers=sent)
+        framework = TestClient(app, root_path="/prefix").post(f"/prefix{path}", json=body, headers=sent)
     assert direct.status_code == framework.status_code
 
     def plain(response: Any) -> Any:
         held = response.json()
         return [lasting(x) for x in held["results"]] if "results" in held else lasting(held)
 
+    def headers(response: Any) -> dict[str, str]:
+        passing = ("x-request-id", "content-length")  # ids and times in the body are compressed to more or fewer bytes
+        return {name: value for name, value in response.headers.items() if name not in passing}
+
     assert plain(direct) == plain(framework)
+    assert headers(direct) == headers(framework)
 
 
 def test_the_routes_are_described(tmp_path: Path) -> None:
