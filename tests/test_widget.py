@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import violations
+from tests.browser import PATIENCE_MS, violations
 from tests.widget import (
     ENTRY,
     EXAMPLES,
@@ -23,6 +23,7 @@ from tests.widget import (
     RESPONSES,
     SCRIPT,
     Reply,
+    Service,
     ask,
     found,
     opened,
@@ -430,6 +431,14 @@ def test_the_last_question_counts(browser: Browser) -> None:
         assert ended == [f"{made.url}/v1/ask"]
 
 
+def _arrived(page: Page, made: Service, question: str) -> None:
+    """Return once the service has been asked: a page says that it searches before its request has left the browser."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while question not in [one["question"] for one in made.asked]:
+        assert time.monotonic() < end
+        page.wait_for_timeout(10)
+
+
 @pytest.mark.parametrize("how", ["remove", "close"])
 def test_taken_away_under_way(browser: Browser, how: str) -> None:
     """Removed, or its dialog closed, while a request or a wait is under way: that ends untold, and coming back it is new."""
@@ -445,6 +454,7 @@ def test_taken_away_under_way(browser: Browser, how: str) -> None:
             expect(widget.locator("[role=status]")).to_have_text(
                 "Searching…" if question == "slow" else "Too many questions. Next try in 1 s."
             )
+            _arrived(page, made, question)
             if how == "close":
                 page.keyboard.press("Escape")
             else:
