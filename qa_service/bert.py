@@ -252,10 +252,8 @@ class _Bert:
         return self._normalised(self._node("Add", x, before), f"{name}.LayerNorm", ahead)
 
     def _normalised(self, x: str, name: str, ahead: Floats | float = 0.0) -> str:
-        scale, bias = (
-            self._held(f"{name}.weight"),
-            self._constant(f"{name}.bias", self._weights[f"{name}.bias"] + ahead),
-        )
+        scale = self._held(f"{name}.weight")
+        bias = self._constant(f"{name}.bias", self._weights[f"{name}.bias"] + ahead)
         return self._node("LayerNormalization", x, scale, bias, axis=-1, epsilon=self._config.layer_norm_eps)
 
     def _smoothed_product(self, x: str, name: str, kernel: Floats) -> str:

@@ -171,16 +171,19 @@ class Examination:
 
 def contributions(signals: Signals, weights: Weights) -> dict[str, Doubles]:
     """What each signal adds to the score, by its name; each of shape (candidates,)."""
-    added = weights.column * signals.rows()
-    return dict(zip(Signals._fields, added, strict=True))
+    return dict(zip(Signals._fields, _added(signals, weights), strict=True))
 
 
 def scores(signals: Signals, weights: Weights) -> Doubles:
     """The weighted sum that entries are ranked by; shape (candidates,)."""
-    added = weights.column * signals.rows()
     # One signal after the other, however many candidates there are; a plain sum may choose another order.
-    total: Doubles = np.add.accumulate(added)[-1]
+    total: Doubles = np.add.accumulate(_added(signals, weights))[-1]
     return total
+
+
+def _added(signals: Signals, weights: Weights) -> Doubles:
+    """What each signal adds to the score; shape (5, candidates)."""
+    return weights.column * signals.rows()
 
 
 def evidence(score: Sequence[float]) -> list[float]:

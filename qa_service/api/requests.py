@@ -17,7 +17,8 @@ async def read(request: Request, model: type[Model]) -> Model:
     """The body of a request as a model.
 
     The framework's own reading of a body parses the content type as a mail header and walks a tree of dependencies, which
-    takes longer than everything else that this service does in its event loop.
+    takes longer than everything else that this service does in its event loop. The body has to come in one message, as
+    `guard.body` hands it on.
 
     Raises:
         RequestValidationError: the body is missing, is not JSON, or breaks the schema.
