@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.body import Bodies, BodyGuard
 
 _LIMIT = 10
 _LIMITS = {"/large": 20}
@@ -62,7 +62,7 @@ def _call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    limited = BodyLimit(app, _LIMIT, _LIMITS, receive_seconds)
+    limited = BodyGuard(app, Bodies(_LIMIT, _LIMITS, receive_seconds))
     asyncio.run(asyncio.wait_for(limited(scope, receive, send), 60.0))
     return sent, taken
 

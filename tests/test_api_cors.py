@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message
 
-from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.body import Bodies, BodyGuard
 from qa_service.api.guard.cors import shared_with
 from tests.test_api_ask import calibrated
 from tests.test_api_errors import Broken
@@ -85,7 +85,7 @@ def test_a_slow_body_is_shared() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = shared_with([_ORIGIN])(BodyLimit(PlainTextResponse("behind"), 10, {}, receive_seconds=0.001))
+    app = shared_with([_ORIGIN])(BodyGuard(PlainTextResponse("behind"), Bodies(10, {}, receive_seconds=0.001)))
     headers = [(b"origin", _ORIGIN.encode())]
 
     async def call() -> None:

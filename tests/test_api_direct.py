@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from qa_service.api.app import create_app
-from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.body import Bodies
 from qa_service.api.guard.direct import Direct, Short
 from qa_service.api.guard.keys import Keys
 from qa_service.config import Settings
@@ -39,7 +39,7 @@ def refuse(exc: Exception) -> Response | None:
 @pytest.fixture
 def client() -> TestClient:
     """A short way to one path: without keys, with a limit of 100 bytes."""
-    short = Short({"/hot": answer}, refuse, Keys(behind), BodyLimit(behind, 100, {}))
+    short = Short({"/hot": answer}, refuse, Keys(), Bodies(100, {}))
     return TestClient(Direct(behind, {"/hot"}, short))
 
 

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from qa_service.api.guard.keys import Keys
+from qa_service.api.guard.keys import KeyGuard, Keys
 from tests import servers
 from tests.test_api_errors import assert_problem
 from tests.test_api_probes import serving
@@ -42,7 +42,7 @@ async def _behind(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _call(path: str, authorization: bytes | None = None, method: str = "POST", **scope: Any) -> list[Message]:
     """What a guarded application sends, which reads nothing of the body."""
-    guarded = Keys(_behind, [_digest(_OTHER), _digest(_KEY)], _digest(_ADMIN))
+    guarded = KeyGuard(_behind, Keys([_digest(_OTHER), _digest(_KEY)], _digest(_ADMIN)))
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -197,7 +197,7 @@ def test_other_scopes_pass() -> None:
     async def nothing(*_: Message) -> Message:
         raise AssertionError
 
-    asyncio.run(Keys(app, [_digest(_KEY)])({"type": "lifespan"}, nothing, nothing))  # type: ignore[arg-type]
+    asyncio.run(KeyGuard(app, Keys([_digest(_KEY)]))({"type": "lifespan"}, nothing, nothing))  # type: ignore[arg-type]
     assert seen == ["lifespan"]
 
 

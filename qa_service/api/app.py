@@ -21,11 +21,11 @@ from qa_service import __version__
 from qa_service.api import admin, ask, assets, entries, feedback, mail, openapi, pages, probes, problems
 from qa_service.api.catalogue import Catalogue
 from qa_service.api.engine import Engine
-from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.body import Bodies, BodyGuard
 from qa_service.api.guard.cors import shared_with
 from qa_service.api.guard.direct import Direct, Handler, Short, Uncompressed
 from qa_service.api.guard.head import Head
-from qa_service.api.guard.keys import Keys
+from qa_service.api.guard.keys import KeyGuard, Keys
 from qa_service.api.guard.trace import Trace
 from qa_service.api.journal import Journal
 from qa_service.api.live import LiveIndex, Opener
@@ -123,15 +123,16 @@ def _guard(
     share = shared_with(allowed_origins(settings))
     trace = partial(Trace, metrics=metrics, log=log, share=share)
     compress = partial(GZipMiddleware, minimum_size=_COMPRESSED_BYTES, compresslevel=_COMPRESSION)
-    keys = partial(Keys, digests=key_digests(settings), admin_digest=settings.admin_key_sha256)
-    body = partial(BodyLimit, limit=settings.max_body_bytes, limits=limits)
+    keys = Keys(key_digests(settings), settings.admin_key_sha256)
+    bodies = Bodies(settings.max_body_bytes, limits)
     # A request meets the last one first. A key is asked for before the body is read, but a preflight, which can't bring one,
     # is answered before that.
-    for guard in (body, keys, compress, Head, share, trace):
+    for guard in (partial(BodyGuard, bodies=bodies), partial(KeyGuard, keys=keys), compress, Head, share, trace):
         app.add_middleware(guard)
     framework = app.build_middleware_stack()
-    short = Short(handlers, refused, keys(framework), body(framework))
-    app.middleware_stack = Direct(framework, handlers, trace(share(Uncompressed(short, compress))))
+    app.middleware_stack = Direct(
+        framework, handlers, trace(share(Uncompressed(Short(handlers, refused, keys, bodies), compress)))
+    )
 
 
 async def _watch(live: LiveIndex, hangup: asyncio.Event, poll_seconds: float) -> None:

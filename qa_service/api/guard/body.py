@@ -14,20 +14,45 @@ from qa_service.errors import TooLargeError
 _LENGTH_DIGITS = 18
 
 
-class BodyLimit:
-    """Reads the whole body, or refuses it: 413 beyond the limit of its path, 408 when it does not arrive in time."""
+class Bodies:
+    """Reads whole bodies, or refuses them: 413 beyond the limit of a path, 408 when one does not arrive in time."""
 
-    def __init__(self, app: ASGIApp, limit: int, limits: Mapping[str, int], receive_seconds: float = 10.0) -> None:
-        self.app = app
+    def __init__(self, limit: int, limits: Mapping[str, int], receive_seconds: float = 10.0) -> None:
+        """Keep to limits.
+
+        Args:
+            limit: the most bytes of a body.
+            limits: the same for some paths.
+            receive_seconds: how long a body may take to arrive.
+        """
         self.limit = limit
         self.limits = limits
         self.receive_seconds = receive_seconds
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes | Response | None:
+        """The body of a request, the response to one that is refused, or None where the client has gone away."""
+        try:
+            async with asyncio.timeout(self.receive_seconds):
+                return await _read(scope, receive, self.limits.get(scope["path"], self.limit))
+        except TooLargeError as exc:
+            return respond(problem(exc), {"Connection": "close"})
+        except TimeoutError:
+            slow = describe(408, "body-too-slow", f"the body did not arrive within {self.receive_seconds:g} s")
+            return respond(slow, {"Connection": "close"})
+
+
+class BodyGuard:
+    """Stands before an application, which gets each body in one message."""
+
+    def __init__(self, app: ASGIApp, bodies: Bodies) -> None:
+        self.app = app
+        self.bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
-        body = await self.read(scope, receive)
+        body = await self.bodies.read(scope, receive)
         if body is None:
             return
         if isinstance(body, Response):
@@ -43,17 +68,6 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, replay, send)
-
-    async def read(self, scope: Scope, receive: Receive) -> bytes | Response | None:
-        """The body of a request, the response to one that is refused, or None where the client has gone away."""
-        try:
-            async with asyncio.timeout(self.receive_seconds):
-                return await _read(scope, receive, self.limits.get(scope["path"], self.limit))
-        except TooLargeError as exc:
-            return respond(problem(exc), {"Connection": "close"})
-        except TimeoutError:
-            slow = describe(408, "body-too-slow", f"the body did not arrive within {self.receive_seconds:g} s")
-            return respond(slow, {"Connection": "close"})
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qa_service.api.guard.body import BodyLimit
+from qa_service.api.guard.body import Bodies
 from qa_service.api.guard.keys import Keys
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -53,7 +53,7 @@ class Short:
         handlers: Mapping[str, Handler],
         refuse: Callable[[Exception], Response | None],
         keys: Keys,
-        body: BodyLimit,
+        bodies: Bodies,
     ) -> None:
         """Answer requests.
 
@@ -61,12 +61,12 @@ class Short:
             handlers: by path.
             refuse: the response for an error that a handler raises, None for one that is unexpected.
             keys: says who may ask.
-            body: reads bodies.
+            bodies: reads bodies.
         """
         self.handlers = handlers
         self.refuse = refuse
         self.keys = keys
-        self.body = body
+        self.bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.response(scope, receive)
@@ -78,7 +78,7 @@ class Short:
         refused = self.keys.refusal(scope)
         if refused is not None:
             return refused
-        body = await self.body.read(scope, receive)
+        body = await self.bodies.read(scope, receive)
         if not isinstance(body, bytes):
             return body
 

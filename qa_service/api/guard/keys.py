@@ -25,21 +25,15 @@ class Keys:
     ask for. Everything else passes: the page itself, which asks through `POST /`, and the probes.
     """
 
-    def __init__(self, app: ASGIApp, digests: Sequence[str] = (), admin_digest: str = "") -> None:
-        """Stand before an application.
+    def __init__(self, digests: Sequence[str] = (), admin_digest: str = "") -> None:
+        """Know keys by their digests alone.
 
         Args:
-            app: what is guarded.
             digests: SHA-256 of each key that may ask, in hex digits of lower case; none where everybody may.
             admin_digest: SHA-256 of the administrators' key; empty where there is no `/admin`.
         """
-        self.app = app
         self.digests = tuple(digests)
         self.admin_digests: tuple[str, ...] = (admin_digest,) if admin_digest else ()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self.refusal(scope) if scope["type"] == "http" else None
-        await (refused or self.app)(scope, receive, send)
 
     def refusal(self, scope: Scope) -> Response | None:
         """The response to a request that may not pass; None for one that may."""
@@ -55,6 +49,18 @@ class Keys:
             return None
         refused = _refused(scope, digests, basic=challenge == _BASIC)
         return respond(problem(refused), {"WWW-Authenticate": challenge}) if refused else None
+
+
+class KeyGuard:
+    """Stands before an application; what `keys` refuse gets no further."""
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self.app = app
+        self.keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = self.keys.refusal(scope) if scope["type"] == "http" else None
+        await (refused or self.app)(scope, receive, send)
 
 
 def _below_prefix(scope: Scope) -> str:
