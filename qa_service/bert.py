@@ -1,10 +1,7 @@
 """A BERT encoder as a graph of 8-bit matrix products, written node by node. It runs at the build only.
 
-Each row of activations (a token) has a scale of its own, so a vector depends on its text alone, not on what shares a run; each
-column of weights has one too. So several texts may lie end to end in one run, where attention keeps them apart. A channel that
-towers above the rest is scaled down before it is rounded, and the weights that read it are scaled up (Xiao et al., "SmoothQuant",
-ICML 2023, equation 4). ONNX Runtime's own dynamic quantisation has one scale for all tokens, and its blockwise product computes 3
-times longer than the products themselves take; benchmarks/speed/LOG.md has the figures.
+A token's rows depend on its text alone, not on what shares a run, so several texts may lie end to end in one run, where attention
+keeps them apart.
 """
 
 from __future__ import annotations
@@ -13,37 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qa_service import graphs
 from qa_service.artifact.manifest import ENCODER, ENCODER_TOGETHER
 from qa_service.domain import Floats
+from qa_service.graphs import CONTRIBUTED, Graph
+from qa_service.products import Products, smoothing
 
 if TYPE_CHECKING:
     import onnx
     from sentence_transformers import SentenceTransformer
 
-Bytes = NDArray[np.int8]
-
 _POOLINGS = ("mean", "cls")
 _KINDS = "embeddings.token_type_embeddings.weight"
-_OPSET = 23
-_IR_VERSION = 11
 # How many texts the second graph takes in a run. More gain little: benchmarks/speed/LOG.md.
 _TOGETHER = 4
-_CONTRIBUTED = "com.microsoft"
-# Processors without dot-product instructions add two products of bytes in 16 bits, which saturate. At 112 levels instead of 127
-# next to none do, so that every processor gives nearly the same vectors; benchmarks/speed/LOG.md has the figures.
-_LEVELS = 112
-_ZERO = _LEVELS + 1
-# GELU never falls below -0.16998, so a few levels below zero are enough for its rows.
-_GELU_LOWEST = 0.17
-_GELU_ZERO = 28
-_GELU_LEVELS = 2 * _LEVELS - _GELU_ZERO
 # Texts of random tokens show which channels tower; real ones, 300 of the seed, gave the same cosines.
 _SAMPLE_TEXTS = 32
 _SAMPLE_TOKENS = 24
-_MIGRATED = 0.6
 
 
 def is_supported(model: SentenceTransformer) -> bool:
@@ -77,25 +61,6 @@ def write(model: SentenceTransformer, folder: Path) -> None:
         for name, texts in ((ENCODER, 1), (ENCODER_TOGETHER, _TOGETHER))
     }
     graphs.save(built, folder)
-
-
-def smoothing(peaks: Floats, weights: Floats) -> Floats:
-    """What each input channel of a product is divided by, and its weights multiplied: powers of two, so nothing is rounded.
-
-    Args:
-        peaks: the largest absolute activation of each channel, shape (channels,).
-        weights: shape (channels, outputs).
-    """
-    peaks, largest = np.maximum(peaks, 1e-5), np.maximum(np.abs(weights).max(axis=1), 1e-5)
-    factors = peaks**_MIGRATED / largest ** (1.0 - _MIGRATED)
-    powers: Floats = np.exp2(np.round(np.log2(factors / factors.mean()))).astype(np.float32)
-    return powers
-
-
-def rounded(weights: Floats) -> tuple[Bytes, Floats]:
-    """Weights, shape (inputs, outputs), as integers from -112 to 112, and the scale of each output."""
-    scales = np.maximum(np.abs(weights).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
-    return np.clip(np.round(weights / scales), -_LEVELS, _LEVELS).astype(np.int8), scales
 
 
 def _channel_peaks(model: SentenceTransformer) -> dict[str, Floats]:
@@ -135,13 +100,9 @@ class _Bert:
         self._config = config
         self._peaks = peaks
         self._texts = texts
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[str, onnx.TensorProto] = {}
-        self._first, self._second, self._last = (self._constant(f"axis_{i}", np.array([i], np.int64)) for i in range(3))
-        self._one = self._constant("one", np.array(1.0, np.float32))
-        self._zero = self._constant("zero", np.array(_ZERO, np.uint8))
-        self._gelu_zero = self._constant("gelu_zero", np.array(_GELU_ZERO, np.uint8))
-        self._level = self._constant("level", np.array(1.0 / _LEVELS, np.float32))
+        self._graph = Graph()
+        self._node, self._constant = self._graph.node, self._graph.constant
+        self._first, self._second = (self._constant(f"axis_{i}", np.array([i], np.int64)) for i in range(2))
 
     def build(self, pooling: str) -> onnx.ModelProto:
         """The whole graph."""
@@ -149,16 +110,14 @@ class _Bert:
 
         inputs, ids, count, places = self._inputs()
         rows = self._node("Concat", self._second, count, self._second, axis=0)
-        self._zeros, self._gelu_zeros = (self._node("Expand", z, rows) for z in (self._zero, self._gelu_zero))
+        self._products = Products(self._graph, rows, self._peaks)
         x = self._embeddings(ids, places)
         for number in range(self._config.num_hidden_layers):
             x = self._layer(x, f"encoder.layer.{number}.")
         pooled = self._joint([self._pooled(text, pooling) for text in self._apart(x)], 0)
-        self._nodes.append(helper.make_node("LpNormalization", [pooled], ["embedding"], axis=-1, p=2))
+        self._node("LpNormalization", pooled, outputs=["embedding"], axis=-1, p=2)
         outputs = [helper.make_tensor_value_info("embedding", _types().FLOAT, [self._texts, self._config.hidden_size])]
-        graph = helper.make_graph(self._nodes, "bert", inputs, outputs, list(self._constants.values()))
-        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIBUTED, 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+        return self._graph.model("bert", inputs, outputs)
 
     def _inputs(self) -> tuple[list[onnx.ValueInfoProto], str, str, str]:
         """The graph's inputs; the ids of all tokens, shape (1, all tokens), how many they are, and the rows of their places."""
@@ -220,12 +179,12 @@ class _Bert:
         # first product reads these rows too, and its own biases take off what they bring.
         ahead = self._weights[f"{name}output.dense.bias"]
         x = self._residual(self._node("Add", attended, bias), x, f"{name}attention.output", ahead)
-        inner = self._smoothed_product(x, f"{name}intermediate.dense", kernels["intermediate.dense"])
+        inner = self._products.smoothed(x, f"{name}intermediate.dense", kernels["intermediate.dense"])
         given = self._weights[f"{name}intermediate.dense.bias"] - ahead @ kernels["intermediate.dense"]
         # By the tanh formula (Hendrycks and Gimpel, 2016): within 0.0005 of GELU, in two thirds of the time.
-        gelu = self._node("FastGelu", inner, self._constant(f"{name}inner", given), domain=_CONTRIBUTED)
+        gelu = self._node("FastGelu", inner, self._constant(f"{name}inner", given), domain=CONTRIBUTED)
         return self._residual(
-            self._product_of_gelu(gelu, f"{name}output.dense", kernels["output.dense"]), x, f"{name}output"
+            self._products.of_gelu(gelu, f"{name}output.dense", kernels["output.dense"]), x, f"{name}output"
         )
 
     def _attention(self, x: str, name: str, kernels: dict[str, Floats]) -> str:
@@ -237,7 +196,7 @@ class _Bert:
         last = f"{name}attention.output.dense"
         factors = smoothing(self._peaks[last], kernels["attention.output.dense"])
         inputs = np.concatenate((kernels[parts[0]], kernels[parts[1]], kernels[parts[2]] / factors), axis=1)
-        joined = self._smoothed_product(x, f"{name}{parts[0]}", inputs)
+        joined = self._products.smoothed(x, f"{name}{parts[0]}", inputs)
         width, heads = self._config.hidden_size, self._config.num_attention_heads
         thirds = self._constant("thirds", np.array([width] * 3, np.int64))
         split = [f"{name}{part}" for part in ("q", "k", "v")]
@@ -245,7 +204,7 @@ class _Bert:
         query = self._node("Add", split[0], self._held(f"{name}{parts[0]}.bias"))
         texts = zip(*(self._apart(one) for one in (query, *split[1:])), strict=True)
         mixed = [self._node("Attention", *one, q_num_heads=heads, kv_num_heads=heads) for one in texts]
-        return self._product(self._joint(mixed, 1), last, kernels["attention.output.dense"] * factors[:, None])
+        return self._products.plain(self._joint(mixed, 1), last, kernels["attention.output.dense"] * factors[:, None])
 
     def _residual(self, x: str, before: str, name: str, ahead: Floats | float = 0.0) -> str:
         """The sum of x and what was before it, normalised, with something added to each row."""
@@ -256,54 +215,8 @@ class _Bert:
         bias = self._constant(f"{name}.bias", self._weights[f"{name}.bias"] + ahead)
         return self._node("LayerNormalization", x, scale, bias, axis=-1, epsilon=self._config.layer_norm_eps)
 
-    def _smoothed_product(self, x: str, name: str, kernel: Floats) -> str:
-        factors = smoothing(self._peaks[name], kernel)
-        smooth = self._node("Mul", x, self._constant(f"{name}.factors", 1.0 / factors))
-        return self._product(smooth, name, kernel * factors[:, None])
-
-    def _product(self, x: str, name: str, kernel: Floats) -> str:
-        """The product of x and kernel, each row of x rounded to 225 levels around zero."""
-        peak = self._node("ReduceMax", self._node("Abs", x), self._last, keepdims=1)
-        scale = self._node("Mul", peak, self._level)
-        return self._product_at(scale, x, name, kernel, self._zero, self._zeros)
-
-    def _product_of_gelu(self, x: str, name: str, kernel: Floats) -> str:
-        """The same for rows that reach from -0.17 up: at 28 levels below zero and 196 above."""
-        level = self._constant("gelu_level", np.array(1.0 / _GELU_LEVELS, np.float32))
-        least = self._constant("gelu_least", np.array(_GELU_LOWEST / _GELU_ZERO, np.float32))
-        peak = self._node("ReduceMax", x, self._last, keepdims=1)
-        scale = self._node("Max", self._node("Mul", peak, level), least)
-        return self._product_at(scale, x, name, kernel, self._gelu_zero, self._gelu_zeros)
-
-    def _product_at(self, scale: str, x: str, name: str, kernel: Floats, zero: str, zeros: str) -> str:  # noqa: PLR0913 (a node's)
-        """The product of x, each row rounded at its scale, and the rounded kernel."""
-        levels = self._node("QuantizeLinear", x, scale, zeros, axis=2, block_size=len(kernel))
-        integers, columns = self._rounded(name, kernel)
-        product = self._node("MatMulIntegerToFloat", levels, integers, self._one, columns, zero, domain=_CONTRIBUTED)
-        return self._node("Mul", product, scale)
-
-    def _rounded(self, name: str, kernel: Floats) -> tuple[str, str]:
-        integers, scales = rounded(kernel)
-        return self._constant(f"{name}.integers", integers), self._constant(f"{name}.scales", scales)
-
     def _held(self, name: str) -> str:
         return self._constant(name, self._weights[name])
-
-    def _constant(self, name: str, value: NDArray[Any]) -> str:
-        from onnx import numpy_helper  # noqa: PLC0415 (only a build has it)
-
-        if name not in self._constants:
-            self._constants[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
-        return name
-
-    def _node(
-        self, kind: str, *inputs: str, domain: str = "", outputs: list[str] | None = None, **attributes: object
-    ) -> str:
-        from onnx import helper  # noqa: PLC0415 (only a build has it)
-
-        named = outputs or [f"{kind}_{len(self._nodes)}"]
-        self._nodes.append(helper.make_node(kind, list(inputs), named, domain=domain, **attributes))
-        return named[0]
 
 
 def _types() -> Any:  # noqa: ANN401 (onnx')

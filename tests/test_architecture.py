@@ -97,6 +97,7 @@ FLOORS = {
     "embeddings": 5.9,
     "assemble": 6,
     "graphs": 5.9,
+    "products": 5.95,
     "bert": 6,
     "export": 6.1,
     "fidelity": 6.5,
