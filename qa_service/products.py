@@ -4,6 +4,9 @@ Each row of activations (a token) has a scale of its own, so a product's row dep
 has one too. A channel that towers above the rest is scaled down before it is rounded, and the weights that read it are scaled up
 (Xiao et al., "SmoothQuant", ICML 2023, equation 4). ONNX Runtime's own dynamic quantisation has one scale for all rows, and its
 blockwise product computes 3 times longer than the products themselves take; benchmarks/speed/LOG.md has the figures.
+
+Processors without dot-product instructions multiply the bytes of two neighbouring channels and add both products in 16 bits,
+where they may be cut off. Weights are rounded so that they never are: every processor gives the same numbers.
 """
 
 from __future__ import annotations
@@ -18,14 +21,14 @@ from qa_service.graphs import CONTRIBUTED, Graph
 
 Bytes = NDArray[np.int8]
 
-# Processors without dot-product instructions add two products of bytes in 16 bits, which saturate. At 112 levels instead of 127
-# next to none do, so that every processor gives nearly the same vectors; benchmarks/speed/LOG.md has the figures.
-_LEVELS = 112
-_ZERO = _LEVELS + 1
+# An activation is a byte, at most 255, and 255 * 128 is the most that 16 bits hold of the kind. Weights of two neighbours that
+# add up to 127 before they are rounded come to at most 128.
+_LEVELS = 127
+_ZERO = 128
 # GELU never falls below -0.16998, so a few levels below zero are enough for its rows.
 _GELU_LOWEST = 0.17
-_GELU_ZERO = 28
-_GELU_LEVELS = 2 * _LEVELS - _GELU_ZERO
+_GELU_ZERO = 32
+_GELU_LEVELS = 255 - _GELU_ZERO
 _MIGRATED = 0.6
 
 
@@ -43,8 +46,15 @@ def smoothing(peaks: Floats, weights: Floats) -> Floats:
 
 
 def rounded(weights: Floats) -> tuple[Bytes, Floats]:
-    """Weights, shape (inputs, outputs), as integers from -112 to 112, and the scale of each output."""
-    scales = np.maximum(np.abs(weights).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
+    """Weights, shape (inputs, outputs), as integers, and the scale of each output.
+
+    Of two neighbouring inputs (the first and second, the third and fourth, and so on), those of one sign add up to at most 128,
+    and none is beyond 127.
+    """
+    outputs = weights.shape[1]
+    pairs = np.pad(weights, ((0, len(weights) % 2), (0, 0))).reshape(-1, 2, outputs)
+    above, below = (np.maximum(signed, 0.0).sum(axis=1).max(axis=0) for signed in (pairs, -pairs))
+    scales = np.maximum(np.maximum(above, below), 1e-12).astype(np.float32) / np.float32(_LEVELS)
     return np.clip(np.round(weights / scales), -_LEVELS, _LEVELS).astype(np.int8), scales
 
 
@@ -75,13 +85,13 @@ class Products:
         return self.plain(smooth, name, kernel * factors[:, None])
 
     def plain(self, x: str, name: str, kernel: Floats) -> str:
-        """The product of x and kernel, each row of x rounded to 225 levels around zero."""
+        """The product of x and kernel, each row of x rounded to 255 levels around zero."""
         peak = self._graph.node("ReduceMax", self._graph.node("Abs", x), self._last, keepdims=1)
         scale = self._graph.node("Mul", peak, self._level)
         return self._at(scale, x, name, kernel, (self._zero, self._zeros))
 
     def of_gelu(self, x: str, name: str, kernel: Floats) -> str:
-        """The same for rows that reach from -0.17 up: at 28 levels below zero and 196 above."""
+        """The same for rows that reach from -0.17 up: at 32 levels below zero and 223 above."""
         level = self._graph.constant("gelu_level", np.array(1.0 / _GELU_LEVELS, np.float32))
         least = self._graph.constant("gelu_least", np.array(_GELU_LOWEST / _GELU_ZERO, np.float32))
         peak = self._graph.node("ReduceMax", x, self._last, keepdims=1)
