@@ -8,6 +8,8 @@ PIP_ARGS ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
 STATE ?= state
+# How many processes share the tests, each taking whole files.
+TESTERS ?= 2
 BENCH ?= .venv-bench
 EVAL ?=
 SETS ?=
@@ -29,7 +31,7 @@ build: $(INSTALLED)  ## build the index from data/
 test: check  ## everything that a commit must pass
 
 check: lint types  ## lint, types, tests with coverage, architecture
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --cov --cov-report=
 	$(BIN)/python -m coverage report
 
 lint: $(INSTALLED)
