@@ -164,8 +164,9 @@ def test_no_product_is_cut_off(tmp_path: Path, tokenizer: PreTrainedTokenizerFas
     session = InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     constants = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
+    library = Tokenizer.from_file(str(tmp_path / TOKENIZER))
     for text in TEXTS:
-        ids = Tokenizer.from_file(str(tmp_path / TOKENIZER)).encode(text).ids[:60]
+        ids = library.encode(text).ids[:60]
         values = dict(zip(names, session.run(names, {"input_ids": np.array([ids], dtype=np.int64)}), strict=True))
         for product in nodes:
             levels, integers = values[product.input[0]].astype(np.int64), constants[product.input[1]].astype(np.int64)
